@@ -23,7 +23,9 @@ for (const [script, ...rest] of TASKS[task](args)) await run(script, rest);
 
 function installDependencies() {
   const stamp = join(root, '.cache/dependencies');
-  const id = createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml'))).digest('hex');
+  const id = createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex');
   const modules = join(root, 'node_modules/.modules.yaml');
   if (existsSync(modules) && existsSync(stamp) && readFileSync(stamp, 'utf8') === id) return;
   say('installing dependencies…');

@@ -39,7 +39,12 @@ function install(dir) {
   if (!pins.node[platform]) fail(`there is no pinned Node for ${platform}`);
   const work = `${dir}.${process.pid}`;
   mkdirSync(work, { recursive: true });
-  fetchPackage(work, 'node', `${platform === 'darwin-arm64' ? 'node-bin' : 'node'}-${platform}@${pins.node.version}`, pins.node[platform]);
+  fetchPackage(
+    work,
+    'node',
+    `${platform === 'darwin-arm64' ? 'node-bin' : 'node'}-${platform}@${pins.node.version}`,
+    pins.node[platform],
+  );
   fetchPackage(work, 'pnpm', `pnpm@${pins.pnpm.version}`, pins.pnpm.integrity);
   try {
     renameSync(work, dir);
@@ -52,10 +57,15 @@ function install(dir) {
 
 /** Downloads one package from the npm registry, checks its sha512 against the pin, and unpacks it into work/name. */
 function fetchPackage(work, name, spec, integrity) {
-  const packed = spawnSync('npm', ['pack', spec, '--silent', '--pack-destination', work], { cwd: work, encoding: 'utf8' });
+  const packed = spawnSync('npm', ['pack', spec, '--silent', '--pack-destination', work], {
+    cwd: work,
+    encoding: 'utf8',
+  });
   if (packed.error || packed.status !== 0) {
     rmSync(work, { recursive: true, force: true });
-    fail(`npm could not fetch ${spec}; is npm installed and the npm registry reachable? ${packed.error?.message ?? packed.stderr.trim()}`);
+    fail(
+      `npm could not fetch ${spec}; is npm installed and the npm registry reachable? ${packed.error?.message ?? packed.stderr.trim()}`,
+    );
   }
   const tarball = join(work, packed.stdout.trim().split('\n').at(-1));
   const got = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`;
