@@ -113,13 +113,15 @@ export async function startEchoApiServer(options: EchoApiServerOptions = {}): Pr
       ? createHttpServer(limits, listener)
       : createHttpsServer({ ...limits, ...tlsOptions(options.tls) }, listener);
   server.maxHeadersCount = 0;
-  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+  // TCP sockets, also of TLS connections: one whose handshake failed is known by no other name.
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
-  server.on('tlsClientError', () => {});
+  server.on('secureConnection', (socket: Socket) => socket.on('error', () => {}));
+  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
     answerUpgrade(req, socket, head, record(req, true));
   });
@@ -148,9 +150,10 @@ export async function startEchoApiServer(options: EchoApiServerOptions = {}): Pr
     },
     async close() {
       const done = new Promise<void>((resolve) => server.close(() => resolve()));
+      const gone = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();
-      await done;
+      await Promise.all([done, ...gone]);
     },
   };
 }

@@ -44,7 +44,7 @@ async function rawExchange(
     clean = true;
   });
   socket.on('error', () => {});
-  await once(socket, 'close');
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return { said, clean };
 }
 
