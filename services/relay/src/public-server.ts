@@ -1,0 +1,72 @@
+/**
+ * The one public TLS port: requests for clusters, agents' WebSockets, the API.
+ *
+ * Requests for clusters never pass the API framework's router: it decodes paths, and what is authorized must be the very
+ * bytes that are forwarded. @fastify/websocket takes every `upgrade` of the server it is given, so it gets an emitter of
+ * its own that sees agents' upgrades only.
+ */
+
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { upgradeToken } from '@fairlead/kube';
+import type { ClusterRequests } from './cluster-requests.ts';
+import type { Gateway } from './gateway.ts';
+
+const LINK_PATH = '/agent/v1/link';
+
+export interface PublicServerOptions {
+  tls: { cert: string; key: string };
+  gateway: Gateway;
+  clusters: ClusterRequests;
+}
+
+export interface PublicServer {
+  server: Server;
+  /** For @fastify/websocket. */
+  agentUpgrades: EventEmitter;
+  /** Set by fastify's serverFactory. */
+  api: RequestListener | undefined;
+}
+
+export function publicServer({ tls, gateway, clusters }: PublicServerOptions): PublicServer {
+  const handle = (request: IncomingMessage, response: ServerResponse, sendContinue = false): void => {
+    if (gateway.serves(request)) clusters.handle(request, response, sendContinue);
+    else {
+      if (sendContinue) response.writeContinue();
+      self.api?.(request, response);
+    }
+  };
+  const server = createServer(
+    {
+      ...tls,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1'],
+      maxHeaderSize: 96 * 1024,
+      headersTimeout: 30_000,
+      // An upload may take as long as it takes.
+      requestTimeout: 0,
+      keepAliveTimeout: 75_000,
+      // exec with input from a file ends its half and waits for the output.
+      allowHalfOpen: true,
+      noDelay: true,
+      shouldUpgradeCallback: (request: IncomingMessage) => isAgentLink(request) || isClusterUpgrade(request),
+    } as Parameters<typeof createServer>[0],
+    (request, response) => handle(request, response),
+  );
+  const self: PublicServer = { server, agentUpgrades: new EventEmitter(), api: undefined };
+  const isAgentLink = (request: IncomingMessage): boolean => request.url === LINK_PATH;
+  const isClusterUpgrade = (request: IncomingMessage): boolean =>
+    gateway.serves(request) && upgradeToken(request.method ?? '', request.rawHeaders) !== undefined;
+
+  server.on('checkContinue', (request, response) => handle(request, response, true));
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isAgentLink(request)) self.agentUpgrades.emit('upgrade', request, socket, head);
+    else clusters.handleUpgrade(request, socket as Socket, head);
+  });
+  // Half-open is for upgraded sockets only: an ordinary client that has ended is gone.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return self;
+}
