@@ -41,6 +41,7 @@ export function forwardRequestHeaders(raw: readonly string[], opts: { maxBytes?:
       throw new KubeError('ERR_KUBE_IMPERSONATION_HEADER', 'the request has an Impersonate-* header');
     }
     checkPair(name, value, 'ERR_KUBE_HEADERS');
+    if (name.includes('%')) continue; // `%49mpersonate-User`: legal, used by nobody, decoded by somebody
     if (canonical === 'transfer-encoding') chunked = true;
     if (isHopByHop(canonical) || named?.has(canonical) || isStrippedFromRequests(canonical)) continue;
     if (canonical === 'content-length') {

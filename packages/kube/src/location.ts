@@ -13,7 +13,7 @@ export interface LocationRewrite {
  * relative references are true already, and other hosts are not ours.
  */
 export function rewriteLocation(value: string, rewrite: LocationRewrite): string {
-  const match = /^(?:https?:)?\/\/([^/?#\\@]*)(?![^/?#]*@)([/?#].*)?$/is.exec(value);
+  const match = /^(?:https?:)?\/\/([^/?#\\@]*)([/?#].*)?$/is.exec(value);
   if (match) {
     if (!isOwnHost(match[1] ?? '', rewrite.ownHosts)) return value;
     const rest = match[2] ?? '/';

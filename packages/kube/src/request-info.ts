@@ -16,7 +16,7 @@ export interface RequestInfo {
   subresource: string;
   name: string;
   path: string;
-  /** Exempt from request time-outs, as kube-apiserver's own check says (controlplane/apiserver/options, LongRunningFunc). */
+  /** Exempt from request time-outs, as kube-apiserver's own check says (pkg/controlplane/apiserver/config.go, BasicLongRunningRequestCheck). */
   longRunning: boolean;
 }
 

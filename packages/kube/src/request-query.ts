@@ -23,7 +23,7 @@ export function exactName(selector: string | undefined): string | undefined {
   let found: string | undefined;
   for (const term of splitTerms(selector)) {
     if (term === '') continue;
-    const match = /^((?:[^\\=!]|\\.|!(?!=))*)(!=|==|=)(.*)$/s.exec(term);
+    const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
     const value = match ? unescapeValue(match[3] ?? '') : undefined;
     if (!match || value === undefined) return undefined;
     if (found === undefined && match[1] === 'metadata.name' && match[2] !== '!=') found = value;

@@ -37,6 +37,12 @@ export const REFUSALS = {
     message: () =>
       'the relay did not accept the credentials; sign in again, for example with "fairlead login"',
   },
+  ERR_GROUP_OVERAGE: {
+    status: 401,
+    reason: 'Unauthorized',
+    message: (d) =>
+      `your token only points to your groups and does not list them${because(d)}; ask an administrator for a token with fewer groups`,
+  },
   ERR_FORBIDDEN_CLUSTER: {
     status: 403,
     reason: 'Forbidden',
@@ -96,7 +102,7 @@ export const REFUSALS = {
     status: 431,
     reason: 'RequestHeaderFieldsTooLarge',
     message: (d) =>
-      `the request's headers are too large${d.limitBytes === undefined ? '' : ` (at most ${d.limitBytes} bytes)`}; ` +
+      `the request's headers are too large${d.limitBytes === undefined ? because(d) : ` (at most ${d.limitBytes} bytes)`}; ` +
       'a token with very many groups is the usual cause, ask for fewer groups in it',
   },
   ERR_INTERNAL: {
@@ -143,6 +149,13 @@ export const REFUSALS = {
     retryAfterSeconds: 1,
     message: (d) =>
       `the connection to the agent of ${cluster(d)} was lost before an answer came; check whether the change took effect, then try again`,
+  },
+  ERR_ISSUER_UNAVAILABLE: {
+    status: 503,
+    reason: 'ServiceUnavailable',
+    retryAfterSeconds: 2,
+    message: () =>
+      "the relay cannot get the keys of your token's issuer now; try again, and tell those who run the relay if it lasts",
   },
   ERR_DRAINING: {
     status: 503,
