@@ -18,7 +18,7 @@ export interface DialOptions {
 }
 
 /**
- * Resolves with an open WebSocket (no compression, finite maxPayload, paused until wsTransport takes it).
+ * Resolves with an open WebSocket (no compression, finite maxPayload); its first message comes a turn later.
  * Rejects with TunnelError ERR_TUNNEL_DIAL, in whose text no credential of the proxy appears.
  */
 export async function dialWebSocket(url: string | URL, options: DialOptions = {}): Promise<WebSocket> {
@@ -52,6 +52,9 @@ export async function dialWebSocket(url: string | URL, options: DialOptions = {}
       ws.removeAllListeners('error');
       ws.removeAllListeners('unexpected-response');
       ws.on('error', () => {});
+      // A message right behind the 101 waits until whoever awaits this promise has had a turn to listen.
+      ws.pause();
+      setImmediate(() => ws.resume());
       resolve(ws);
     });
     ws.once('unexpected-response', (request, response) => {

@@ -447,6 +447,7 @@ export class Link {
     const sending = this.#newQueue(id, payload.readUInt32BE(16), 'normal');
     const uid = Buffer.from(payload.subarray(0, 16));
     const stream = new Stream(this.#port, { id, uid, meta, opener: false, sending, receiving }, UNTAKEN);
+    stream.openedEnded = end;
     this.#streams.set(id, stream);
     this.#counts.accepted += 1;
     this.#guard(stream, () => {
@@ -545,14 +546,11 @@ export class Link {
   // --- streams ---
 
   #makePort(): StreamPort {
-    const link = this;
     return {
-      link,
+      link: this,
       queueHighWaterBytes: this.#limits.queueHighWaterBytes,
       queueMaxBytes: this.#limits.queueMaxBytes,
-      get maxPeerMetaBytes() {
-        return link.#peerHello?.limits.maxMetaBytes ?? 0;
-      },
+      maxPeerMetaBytes: () => this.#peerHello?.limits.maxMetaBytes ?? 0,
       offer: (stream) => {
         this.#scheduler.offer(stream.sending, performance.now());
         this.#queueFlush();

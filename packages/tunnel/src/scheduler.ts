@@ -86,7 +86,8 @@ export class Scheduler {
     const frame = this.control.takeLarge(MESSAGE_TARGET_BYTES);
     if (frame !== undefined) return frame;
     this.control.write(writer);
-    while (openToo && this.control.empty) {
+    if (!openToo) return undefined;
+    while (this.control.empty) {
       const opening = this.#openings[0];
       if (opening === undefined) return undefined;
       const length = OPEN_PREFIX_BYTES + opening.meta.length;

@@ -24,7 +24,7 @@ export interface StreamPort {
   readonly link: Link;
   readonly queueHighWaterBytes: number;
   readonly queueMaxBytes: number;
-  readonly maxPeerMetaBytes: number;
+  maxPeerMetaBytes(): number;
   offer(stream: Stream): void;
   credit(stream: Stream, bytes: number): void;
   reset(stream: Stream, code: ResetCode, message: string): void;
@@ -49,6 +49,8 @@ export class Stream {
   readonly opener: boolean;
   /** State kept by the link: HEAD passed (either way), END and DATA received, stream over. */
   headSeen = false;
+  /** The OPEN carried END: the peer never sends a byte on this stream. */
+  openedEnded = false;
   endSeen = false;
   dataSeen = false;
   over = false;
@@ -108,7 +110,7 @@ export class Stream {
     if (this.opener) throw new TunnelError('ERR_TUNNEL_STATE', 'only the acceptor of a stream sends HEAD');
     if (this.headSeen || this.sending.sentAny)
       throw new TunnelError('ERR_TUNNEL_STATE', 'HEAD twice or after data');
-    if (meta.length > this.#port.maxPeerMetaBytes) {
+    if (meta.length > this.#port.maxPeerMetaBytes()) {
       throw new TunnelError('ERR_TUNNEL_TOO_LARGE', `metadata of ${meta.length} bytes`);
     }
     this.headSeen = true;
