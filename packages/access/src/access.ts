@@ -96,7 +96,10 @@ function subjectsOf(from: Admins): Subjects {
 }
 
 function impersonation(principal: PrincipalLike): Identity {
-  const extra = Object.entries(principal.extra).map(([key, values]) => [key, [...values]] as const);
+  const extra: [string, string[]][] = Object.entries(principal.extra).map(([key, values]) => [
+    key,
+    [...values],
+  ]);
   return {
     kind: 'impersonate',
     user: principal.user,
