@@ -13,4 +13,4 @@ export const CLUSTERS_PREFIX = '/clusters/';
 export const BEARER_SUBPROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /** Characters of a user-supplied string that a refusal repeats at most. */
-export const MAX_QUOTED_CHARS = 200;
+export const MAX_QUOTED_CHARS = 400;
