@@ -58,7 +58,7 @@ export async function startAgent(
             role: 'dialer',
             software: SOFTWARE,
             budget,
-            onStream: (stream) => api.serve(stream, !stream.peerEnded),
+            onStream: (stream) => api.serve(stream, !stream.openedEnded),
             onDrain: events.drain,
             onClose: (end) => events.close(end.message),
           },

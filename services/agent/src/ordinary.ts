@@ -47,7 +47,7 @@ export class OrdinaryRequests {
     const body = hasBody ? new StreamBody(stream) : null;
     const answer = new Answer(stream);
     stream.handler = {
-      data: (chunk) => body?.take(chunk),
+      data: (chunk) => body?.accept(chunk),
       end: () => body?.finish(),
       reset: () => {
         body?.destroy();
@@ -101,7 +101,7 @@ class StreamBody extends Readable {
     this.on('error', () => {});
   }
 
-  take(chunk: Buffer): void {
+  accept(chunk: Buffer): void {
     this.#owed += chunk.length;
     if (this.push(chunk)) this.#repay();
   }

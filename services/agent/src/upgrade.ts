@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { encodeResponseHead, type RequestHead } from '@fairlead/kube';
 import { ResetCode, type Stream } from '@fairlead/tunnel';
@@ -31,7 +31,7 @@ export function sendUpgrade(
     allowHalfOpen: true,
     maxHeaderSize: 128 * 1024,
     ...(server.ca === undefined ? {} : { ca: server.ca }),
-  } as Parameters<typeof httpsRequest>[0]);
+  } as RequestOptions);
   const early = new EarlyBytes();
   stream.handler = {
     data: (chunk) => early.push(chunk),

@@ -1,5 +1,6 @@
 /** Development mode: no file, a certificate made at the start, storage in memory, loopback only. */
 
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { ConfigError } from '@fairlead/config';
 import * as x509 from '@peculiar/x509';
@@ -41,7 +42,7 @@ export async function developmentConfig(listen: { host?: string; port?: number }
 async function loopbackCertificate(): Promise<{ cert: string; key: string }> {
   x509.cryptoProvider.set(webcrypto as Crypto);
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair;
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const now = Date.now();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=fairlead-relay development',

@@ -52,7 +52,7 @@ export function forward(
 function openRefusal(error: unknown, cluster: string): Refusal {
   if (!(error instanceof TunnelError)) return refuse('ERR_INTERNAL', { cluster }, { cause: error });
   const overloaded = error.code === 'ERR_TUNNEL_BUDGET' || error.code === 'ERR_TUNNEL_OPEN_RATE';
-  const tooLarge = error.code === 'ERR_TUNNEL_META_TOO_LARGE';
+  const tooLarge = error.code === 'ERR_TUNNEL_TOO_LARGE';
   return refuse(
     tooLarge ? 'ERR_HEADERS_TOO_LARGE' : overloaded ? 'ERR_OVERLOADED' : 'ERR_LINK_LOST',
     { cluster },

@@ -8,7 +8,7 @@ import { ConfigError } from '@fairlead/config';
 import { LinkTable, openSqliteRegistry, type Registry } from '@fairlead/directory';
 import { Authenticator } from '@fairlead/identity';
 import { MemoryBudget, type Link } from '@fairlead/tunnel';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { agentApi } from './agent-api.ts';
 import { AgentLinks } from './agent-links.ts';
@@ -28,6 +28,9 @@ export interface Relay {
   port: number;
   internalPort: number;
   registry: Registry;
+  links: LinkTable<Link>;
+  /** Whether an agent of the cluster has published its service account issuer. */
+  knowsFacts(cluster: string): boolean;
   stop(): Promise<void>;
 }
 
@@ -72,8 +75,8 @@ async function assemble(config: RelayConfig, registry: Registry, log: Logger): P
   const bound = (): number => (front.server.address() as AddressInfo | null)?.port ?? config.listen.port;
 
   const app: FastifyInstance = fastify({
-    loggerInstance: log,
-    disableRequestLogging: true,
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
     serverFactory: (handler) => {
       front.api = handler;
       return front.server;
@@ -106,6 +109,8 @@ async function assemble(config: RelayConfig, registry: Registry, log: Logger): P
     port: bound(),
     internalPort: (internal.address() as AddressInfo).port,
     registry,
+    links,
+    knowsFacts: (cluster) => agents.facts(cluster) !== undefined,
     stop: async () => {
       draining = true;
       for (const link of all()) link.close('the relay stops');
