@@ -29,7 +29,7 @@ export function bearerToken(raw: readonly string[]): string | undefined {
         if (value.trim().toLowerCase() === 'websocket') websocket = true;
         break;
       case 'sec-websocket-protocol':
-        protocols.push(...splitProtocols(value));
+        for (const protocol of splitProtocols(value)) protocols.push(protocol);
         break;
       default:
     }
@@ -53,9 +53,10 @@ export function stripBearerProtocols(value: string): string | undefined {
 }
 
 function parseAuthorization(value: string): string {
-  const match = /^[ \t]*([^ \t]*)[ \t]*(.*?)[ \t]*$/s.exec(value);
-  const scheme = match?.[1] ?? '';
-  const token = match?.[2] ?? '';
+  const text = trimBlanks(value);
+  const space = text.search(/[ \t]/);
+  const scheme = space < 0 ? text : text.slice(0, space);
+  const token = space < 0 ? '' : trimBlanks(text.slice(space));
   if (scheme === '') throw new KubeError('ERR_KUBE_TOKEN_EMPTY', 'Authorization is empty');
   if (scheme.toLowerCase() !== 'bearer') {
     throw new KubeError('ERR_KUBE_TOKEN_SCHEME', 'Authorization is not of the Bearer scheme');
@@ -99,4 +100,17 @@ function splitProtocols(value: string): string[] {
     .split(',')
     .map((p) => p.trim())
     .filter((p) => p !== '');
+}
+
+/** Optional white space of RFC 9110 section 5.6.3, in linear time (a pattern would try every start). */
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(char: number): boolean {
+  return char === 0x20 || char === 0x09;
 }
