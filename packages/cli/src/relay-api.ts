@@ -90,10 +90,8 @@ export class RelayApi {
     let status: number;
     let text: string;
     try {
-      const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const response = await http.fetch(this.#relay + path, init);
-      ({ status } = response);
-      text = await response.text();
+      const sent = body === undefined ? undefined : JSON.stringify(body);
+      ({ status, text } = await http.send(method, this.#relay + path, headers, sent));
     } catch (error) {
       const message = `relay ${this.#relay} cannot be reached: ${reasonOf(error)}`;
       throw new CliError('ERR_CLI_RELAY_UNREACHABLE', message, { cause: error });

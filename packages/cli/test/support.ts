@@ -136,7 +136,7 @@ export class FakeRelay {
           user_code: 'ABCD-EFGH',
           verification_uri: `${issuer}/activate`,
           expires_in: 60,
-          interval: 1,
+          interval: 0.05,
         });
       case '/issuer/authorize': {
         this.nonce = url.searchParams.get('nonce') ?? undefined;

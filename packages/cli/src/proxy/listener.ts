@@ -34,6 +34,7 @@ export class LocalProxy implements AsyncDisposable {
   readonly #agent: http.Agent;
   readonly #relay: URL;
   readonly #secretHash: Buffer;
+  readonly #ca: string[] | undefined;
   readonly #sockets = new Set<Duplex>();
   /** PEM of the certificate that clients must trust. */
   readonly certificate: string;
@@ -44,6 +45,7 @@ export class LocalProxy implements AsyncDisposable {
     this.#secretHash = hash(options.secret);
     const secure = this.#relay.protocol === 'https:';
     const ca = trusted(options.ca);
+    this.#ca = ca;
     this.#agent = secure
       ? new https.Agent({ keepAlive: true, maxFreeSockets: 32, ...(ca && { ca }) })
       : new http.Agent({ keepAlive: true, maxFreeSockets: 32 });
@@ -55,6 +57,7 @@ export class LocalProxy implements AsyncDisposable {
       cert,
       maxHeaderSize: MAX_HEADER_BYTES,
       requestTimeout: 0,
+      allowHalfOpen: true,
       keepAliveTimeout: 120_000,
     });
     this.#server.on('request', (request, response) => void this.#forward(request, response));
@@ -129,7 +132,10 @@ export class LocalProxy implements AsyncDisposable {
       port: port || (protocol === 'https:' ? 443 : 80),
       path: base + request.url,
       method: request.method,
-      agent: this.#agent,
+      // Half-closing matters after an upgrade, and would leave dead sockets in a pool.
+      ...(upgrade === undefined
+        ? { agent: this.#agent }
+        : { agent: false, allowHalfOpen: true, ...(this.#ca && { ca: this.#ca }) }),
       maxHeaderSize: MAX_HEADER_BYTES,
       headers,
       setDefaultHeaders: false,
