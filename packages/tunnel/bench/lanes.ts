@@ -28,8 +28,20 @@ function onStream(stream: Stream): void {
 }
 
 /** `lanes` links through one shaped path; bulk on the first, echo on the last. */
-async function run(name: string, mbit: number, lanes: number, limits: Partial<LinkLimits>, bulk = true, ownQueues = false): Promise<void> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload: MiB, perMessageDeflate: false });
+async function run(
+  name: string,
+  mbit: number,
+  lanes: number,
+  limits: Partial<LinkLimits>,
+  bulk = true,
+  ownQueues = false,
+): Promise<void> {
+  const server = new WebSocketServer({
+    port: 0,
+    host: '127.0.0.1',
+    maxPayload: MiB,
+    perMessageDeflate: false,
+  });
   await once(server, 'listening');
   const relays: Promise<Link>[] = [];
   server.on('connection', (ws: WebSocket) => {
@@ -44,19 +56,25 @@ async function run(name: string, mbit: number, lanes: number, limits: Partial<Li
   const agents: Link[] = [];
   for (let n = 0; n < lanes; n += 1) {
     const ws = await dialWebSocket(`ws://127.0.0.1:${path.port}`);
-    agents.push(await Link.connect(wsTransport(ws), { role: 'dialer', software: 'bench/1', limits, onStream }));
+    agents.push(
+      await Link.connect(wsTransport(ws), { role: 'dialer', software: 'bench/1', limits, onStream }),
+    );
   }
   const links = await Promise.all(relays);
   let bytes = 0;
   if (bulk) {
-    const stream: Stream | undefined = links[0]?.open(Buffer.from('bulk'), {
-      data(chunk) {
-        bytes += chunk.length;
-        stream?.consumed(chunk.length);
+    const stream: Stream | undefined = links[0]?.open(
+      Buffer.from('bulk'),
+      {
+        data(chunk) {
+          bytes += chunk.length;
+          stream?.consumed(chunk.length);
+        },
+        end() {},
+        reset() {},
       },
-      end() {},
-      reset() {},
-    }, { end: true });
+      { end: true },
+    );
   }
   await sleep(3000);
   const before = bytes;
@@ -75,14 +93,18 @@ async function run(name: string, mbit: number, lanes: number, limits: Partial<Li
 async function echoes(link: Link, forMs: number): Promise<number[]> {
   const times: number[] = [];
   let answered: (() => void) | undefined;
-  const stream: Stream = link.open(Buffer.from('echo'), {
-    data(chunk) {
-      stream.consumed(chunk.length);
-      answered?.();
+  const stream: Stream = link.open(
+    Buffer.from('echo'),
+    {
+      data(chunk) {
+        stream.consumed(chunk.length);
+        answered?.();
+      },
+      end() {},
+      reset() {},
     },
-    end() {},
-    reset() {},
-  }, { priority: 'interactive' });
+    { priority: 'interactive' },
+  );
   const until = performance.now() + forMs;
   while (performance.now() < until) {
     const from = performance.now();

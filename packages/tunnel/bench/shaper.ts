@@ -55,7 +55,10 @@ class Pipe {
 }
 
 /** Listens on loopback and forwards to `port`. */
-export async function shaper(port: number, options: ShaperOptions): Promise<{ port: number; server: Server; stop(): void }> {
+export async function shaper(
+  port: number,
+  options: ShaperOptions,
+): Promise<{ port: number; server: Server; stop(): void }> {
   const up = new Pipe(options);
   const down = new Pipe(options);
   const sockets = new Set<Socket>();

@@ -5,8 +5,11 @@ import { encodeFrame, encodeReason, MessageWriter } from '../src/frame.ts';
 import { DEFAULT_LIMITS } from '../src/index.ts';
 
 const literal: [string, Buffer, string][] = [
-  ['OPEN', encodeFrame(2, 1, 5, Buffer.alloc(16, 0xab), Buffer.from([0, 4, 0, 0]), Buffer.from('m')),
-    '020100000000000500000015abababababababababababababababab000400006d'],
+  [
+    'OPEN',
+    encodeFrame(2, 1, 5, Buffer.alloc(16, 0xab), Buffer.from([0, 4, 0, 0]), Buffer.from('m')),
+    '020100000000000500000015abababababababababababababababab000400006d',
+  ],
   ['HEAD', encodeFrame(3, 0, 5, Buffer.from('h')), '03000000000000050000000168'],
   ['DATA', encodeFrame(4, 1, 0xfffffff0, Buffer.from('hi')), '04010000fffffff0000000026869'],
   ['END', encodeFrame(5, 0, 5), '050000000000000500000000'],

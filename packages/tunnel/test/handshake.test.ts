@@ -6,11 +6,15 @@ import { Link, type LinkEnd, memoryPair, type MessageTransport } from '../src/in
 import { linkPair, settled } from './pair.ts';
 
 const options = { role: 'acceptor', software: 'x/1' } as const;
-const hello = (value: unknown): Buffer => encodeFrame(FrameType.HELLO, 0, 0, Buffer.from(JSON.stringify(value)));
+const hello = (value: unknown): Buffer =>
+  encodeFrame(FrameType.HELLO, 0, 0, Buffer.from(JSON.stringify(value)));
 const limits = { maxDataBytes: 16_360, maxMetaBytes: 65_536, initialWindowBytes: 16_384 };
 
 t.test('capabilities are those that both name', async (t) => {
-  const { a, b, close } = await linkPair({ capabilities: ['new', 'both'] }, { capabilities: ['both', 'old'] });
+  const { a, b, close } = await linkPair(
+    { capabilities: ['new', 'both'] },
+    { capabilities: ['both', 'old'] },
+  );
   t.same([...a.peer.capabilities], ['both']);
   t.same([...b.peer.capabilities], ['both']);
   t.equal(a.peer.software, 'test-b/1');
@@ -19,7 +23,15 @@ t.test('capabilities are those that both name', async (t) => {
 
 t.test('a later minor with members we do not know is welcome', async (t) => {
   const [left, right] = memoryPair();
-  left.send(hello({ protocol: { major: 1, minor: 7 }, capabilities: ['z'], limits: { ...limits, more: 1 }, software: 'y/2', also: [] }));
+  left.send(
+    hello({
+      protocol: { major: 1, minor: 7 },
+      capabilities: ['z'],
+      limits: { ...limits, more: 1 },
+      software: 'y/2',
+      also: [],
+    }),
+  );
   const link = await Link.connect(right, options);
   t.equal(link.peer.software, 'y/2');
   link.close();
@@ -27,7 +39,11 @@ t.test('a later minor with members we do not know is welcome', async (t) => {
 
 const refused: [string, Buffer, string][] = [
   ['another major', hello({ protocol: { major: 2, minor: 0 } }), 'ERR_TUNNEL_VERSION'],
-  ['a HELLO without limits', hello({ protocol: { major: 1, minor: 0 }, capabilities: [], software: 'x' }), 'ERR_TUNNEL_PROTOCOL'],
+  [
+    'a HELLO without limits',
+    hello({ protocol: { major: 1, minor: 0 }, capabilities: [], software: 'x' }),
+    'ERR_TUNNEL_PROTOCOL',
+  ],
   ['a HELLO that is no JSON', encodeFrame(FrameType.HELLO, 0, 0, Buffer.from('{{')), 'ERR_TUNNEL_PROTOCOL'],
   ['another frame first', encodeFrame(FrameType.PING, 0, 0, Buffer.alloc(8)), 'ERR_TUNNEL_PROTOCOL'],
 ];
@@ -48,7 +64,9 @@ t.test('both sides hear of differing majors, whoever sees it first', async (t) =
 
 t.test('no HELLO in time, or a connection lost before it, rejects', async (t) => {
   const [, right] = memoryPair();
-  await t.rejects(Link.connect(right, { ...options, limits: { handshakeTimeoutMs: 20 } }), { code: 'ERR_TUNNEL_HANDSHAKE' });
+  await t.rejects(Link.connect(right, { ...options, limits: { handshakeTimeoutMs: 20 } }), {
+    code: 'ERR_TUNNEL_HANDSHAKE',
+  });
   const [left2, right2] = memoryPair();
   const linking = Link.connect(right2, options);
   left2.terminate();
@@ -101,6 +119,9 @@ t.test('a silent cut is noticed by both ends, an idle link is not cut', async (t
   await gone;
   clearInterval(keep);
   t.ok(performance.now() - from < 1000);
-  t.same(ends.map((end) => end.name), ['LINK_LOST', 'LINK_LOST']);
+  t.same(
+    ends.map((end) => end.name),
+    ['LINK_LOST', 'LINK_LOST'],
+  );
   await settled(1);
 });

@@ -15,7 +15,9 @@ const take = (streams: Stream[] = []): Pick<LinkOptions, 'onStream'> => ({
 t.test('a limit out of its bounds is named', async (t) => {
   t.throws(() => verifyLimits({ maxDataBytes: 0 }), { code: 'ERR_TUNNEL_LIMITS', message: /maxDataBytes/ });
   t.throws(() => verifyLimits({ openBurst: Number.POSITIVE_INFINITY }), { message: /openBurst/ });
-  t.throws(() => verifyLimits({ minWindowBytes: 1 << 20 }), { message: /minWindowBytes must not exceed initial/ });
+  t.throws(() => verifyLimits({ minWindowBytes: 1 << 20 }), {
+    message: /minWindowBytes must not exceed initial/,
+  });
   t.throws(() => verifyLimits({ maxMetaBytes: 1 << 20 }), { message: /maxMessageBytes/ });
 });
 
@@ -38,19 +40,43 @@ const linkErrors: [string, Partial<LinkOptions>, (peer: Awaited<ReturnType<typeo
   ['a stream id that goes back', take(), (p) => (p.send(2, 5, p.open()), p.send(2, 3, p.open()))],
   ['DATA on a stream nobody opened', {}, (p) => p.send(4, 9, Buffer.from('x'))],
   ['DATA on a stream this side did not open', {}, (p) => p.send(4, 2, Buffer.from('x'))],
-  ['a PING flood', {}, (p) => { for (let n = 0; n < 60; n += 1) p.send(8, 0, Buffer.alloc(8)); }],
-  ['an INFO flood', {}, (p) => { for (let n = 0; n < 60; n += 1) p.send(12, 0, Buffer.from('1')); }],
-  ['a flood of empty DATA', { ...take(), limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } }, (p) => {
-    p.send(2, 1, p.open());
-    for (let n = 0; n < 200; n += 1) p.send(4, 1);
-  }],
-  ['a flood of RESETs of closed streams', { ...take(), limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } }, (p) => {
-    p.send(2, 1, p.open());
-    for (let n = 0; n < 200; n += 1) p.send(7, 1, Buffer.from([0, 1]));
-  }],
-  ['a flood of skippable frames', { limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } }, (p) => {
-    for (let n = 0; n < 200; n += 1) p.send(99, 0, Buffer.alloc(0), Flag.SKIPPABLE);
-  }],
+  [
+    'a PING flood',
+    {},
+    (p) => {
+      for (let n = 0; n < 60; n += 1) p.send(8, 0, Buffer.alloc(8));
+    },
+  ],
+  [
+    'an INFO flood',
+    {},
+    (p) => {
+      for (let n = 0; n < 60; n += 1) p.send(12, 0, Buffer.from('1'));
+    },
+  ],
+  [
+    'a flood of empty DATA',
+    { ...take(), limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } },
+    (p) => {
+      p.send(2, 1, p.open());
+      for (let n = 0; n < 200; n += 1) p.send(4, 1);
+    },
+  ],
+  [
+    'a flood of RESETs of closed streams',
+    { ...take(), limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } },
+    (p) => {
+      p.send(2, 1, p.open());
+      for (let n = 0; n < 200; n += 1) p.send(7, 1, Buffer.from([0, 1]));
+    },
+  ],
+  [
+    'a flood of skippable frames',
+    { limits: { idleFrameRatePerSecond: 100, idleFrameBurst: 100 } },
+    (p) => {
+      for (let n = 0; n < 200; n += 1) p.send(99, 0, Buffer.alloc(0), Flag.SKIPPABLE);
+    },
+  ],
 ];
 
 for (const [what, options, provoke] of linkErrors) {
@@ -100,7 +126,12 @@ t.test('breaches of one stream reset that stream and leave the link up', async (
   peer.send(FrameType.OPEN, 7, peer.open());
   peer.send(FrameType.CREDIT, 7, Buffer.from([0x7f, 0xff, 0xff, 0xff]));
   await settled();
-  t.same(peer.resets(), [[1, 3], [3, 3], [5, 3], [7, 4]]);
+  t.same(peer.resets(), [
+    [1, 3],
+    [3, 3],
+    [5, 3],
+    [7, 4],
+  ]);
   t.same(codes, [3, 3, 3, 4]);
   t.same(peer.ends, []);
   t.equal(peer.link.stats.reservedBytes, 0);
@@ -141,7 +172,10 @@ t.test('streams opened too fast are OVERLOADED, others go on', async (t) => {
   for (let id = 1; id < 41; id += 2) peer.send(FrameType.OPEN, id, peer.open());
   await settled();
   t.equal(streams.length, 10);
-  t.same(peer.resets().map(([, code]) => code), Array.from({ length: 10 }, () => ResetCode.OVERLOADED));
+  t.same(
+    peer.resets().map(([, code]) => code),
+    Array.from({ length: 10 }, () => ResetCode.OVERLOADED),
+  );
   t.same(peer.ends, []);
   for (let n = 0; n < 10; n += 1) peer.link.open(Buffer.alloc(0), collector().handler);
   t.throws(() => peer.link.open(Buffer.alloc(0), collector().handler), { code: 'ERR_TUNNEL_OPEN_RATE' });
@@ -153,13 +187,16 @@ t.test('windows shrink as the budget fills, then streams are OVERLOADED, and all
   const { a, b, close } = await linkPair(take(), { budget });
   const open: Stream[] = [];
   const sizes = new Set<number>();
-  t.throws(() => {
-    for (;;) {
-      const stream = a.open(Buffer.alloc(0), collector().handler, { end: true });
-      open.push(stream);
-      sizes.add(stream.receiving.sizeBytes);
-    }
-  }, { code: 'ERR_TUNNEL_BUDGET' });
+  t.throws(
+    () => {
+      for (;;) {
+        const stream = a.open(Buffer.alloc(0), collector().handler, { end: true });
+        open.push(stream);
+        sizes.add(stream.receiving.sizeBytes);
+      }
+    },
+    { code: 'ERR_TUNNEL_BUDGET' },
+  );
   t.same([...sizes], [262_144, 65_536, 16_384]);
   t.ok(budget.reserved <= budget.bytes);
   await settled();
@@ -172,12 +209,17 @@ t.test('windows shrink as the budget fills, then streams are OVERLOADED, and all
   const peer = await rawPeer({ ...take(), budget: new MemoryBudget(65_536) });
   for (let id = 1; id < 12; id += 2) peer.send(FrameType.OPEN, id, peer.open());
   await settled();
-  t.same(peer.resets(), [[9, ResetCode.OVERLOADED], [11, ResetCode.OVERLOADED]]);
+  t.same(peer.resets(), [
+    [9, ResetCode.OVERLOADED],
+    [11, ResetCode.OVERLOADED],
+  ]);
   peer.link.close();
 });
 
 t.test('a writer that ignores false is stopped by an error', async (t) => {
-  const { a, close } = await linkPair(take(), { limits: { queueHighWaterBytes: 65_536, queueMaxBytes: 131_072 } });
+  const { a, close } = await linkPair(take(), {
+    limits: { queueHighWaterBytes: 65_536, queueMaxBytes: 131_072 },
+  });
   const stream = a.open(Buffer.alloc(0), collector().handler);
   t.equal(stream.write(Buffer.alloc(1000)), true);
   t.equal(stream.write(Buffer.alloc(100_000)), false);

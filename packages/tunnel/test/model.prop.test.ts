@@ -25,7 +25,8 @@ class Flow {
   take(chunk: Buffer): void {
     if (this.gotEnd) this.wrong = 'data after end';
     for (let n = 0; n < chunk.length; n += 1) {
-      if (chunk[n] !== ((this.#salt + (this.received + n) * 7) & 0xff)) this.wrong = `wrong byte at ${this.received + n}`;
+      if (chunk[n] !== ((this.#salt + (this.received + n) * 7) & 0xff))
+        this.wrong = `wrong byte at ${this.received + n}`;
     }
     this.received += chunk.length;
     this.unconsumed += chunk.length;
@@ -41,15 +42,57 @@ interface Pair {
 }
 
 const opArb = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('open' as const), side: fc.integer({ min: 0, max: 1 }) }) },
-  { weight: 12, arbitrary: fc.record({ op: fc.constant('write' as const), at: fc.nat(), end: fc.integer({ min: 0, max: 1 }), size: fc.integer({ min: 1, max: 90_000 }) }) },
-  { weight: 10, arbitrary: fc.record({ op: fc.constant('consume' as const), at: fc.nat(), end: fc.integer({ min: 0, max: 1 }), share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant('end' as const), at: fc.nat(), end: fc.integer({ min: 0, max: 1 }) }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('reset' as const), at: fc.nat(), end: fc.integer({ min: 0, max: 1 }) }) },
-  { weight: 8, arbitrary: fc.record({ op: fc.constant('turn' as const), turns: fc.integer({ min: 1, max: 4 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constant('open' as const), side: fc.integer({ min: 0, max: 1 }) }),
+  },
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      op: fc.constant('write' as const),
+      at: fc.nat(),
+      end: fc.integer({ min: 0, max: 1 }),
+      size: fc.integer({ min: 1, max: 90_000 }),
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      op: fc.constant('consume' as const),
+      at: fc.nat(),
+      end: fc.integer({ min: 0, max: 1 }),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: fc.constant('end' as const),
+      at: fc.nat(),
+      end: fc.integer({ min: 0, max: 1 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('reset' as const),
+      at: fc.nat(),
+      end: fc.integer({ min: 0, max: 1 }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({ op: fc.constant('turn' as const), turns: fc.integer({ min: 1, max: 4 }) }),
+  },
 );
 
-const limits = { initialWindowBytes: 32_768, minWindowBytes: 8_192, maxWindowBytes: 131_072, linkBudgetBytes: 1 << 20, queueMaxBytes: 1 << 22 };
+const limits = {
+  initialWindowBytes: 32_768,
+  minWindowBytes: 8_192,
+  maxWindowBytes: 131_072,
+  linkBudgetBytes: 1 << 20,
+  queueMaxBytes: 1 << 22,
+};
 
 async function play(ops: fc.TypeOf<typeof opArb>[], lose: boolean): Promise<string> {
   const budget = new MemoryBudget(1 << 20);
@@ -89,7 +132,10 @@ async function play(ops: fc.TypeOf<typeof opArb>[], lose: boolean): Promise<stri
       let pair: Pair | undefined;
       const flows: [Flow, Flow] = [new Flow(pairs.length), new Flow(pairs.length + 100)];
       try {
-        const stream = (sides[op.side] as Link).open(Buffer.from('m'), handler(() => pair, 0));
+        const stream = (sides[op.side] as Link).open(
+          Buffer.from('m'),
+          handler(() => pair, 0),
+        );
         pair = { ends: [stream, undefined], flows, open: [true, true], resets: 0 };
         pairs.push(pair);
         byUid.set(stream.uid, pair);
@@ -121,7 +167,8 @@ async function play(ops: fc.TypeOf<typeof opArb>[], lose: boolean): Promise<stri
     }
     for (const pair of pairs) {
       for (const stream of pair.ends) {
-        if (stream !== undefined && stream.unreadBytes > stream.receiving.sizeBytes) return 'unread above the window';
+        if (stream !== undefined && stream.unreadBytes > stream.receiving.sizeBytes)
+          return 'unread above the window';
       }
     }
     if (budget.reserved > budget.bytes) return 'budget exceeded';
@@ -167,14 +214,18 @@ async function finish(pairs: Pair[]): Promise<void> {
 }
 
 for (const lose of [false, true]) {
-  t.test(`bytes are conserved in order and memory comes back ${lose ? 'when the link is lost' : 'and all ends'}`, { timeout: 120_000 }, async (t) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(opArb, { minLength: 5, maxLength: 120 }), async (ops) => {
-        const wrong = await play(ops, lose);
-        if (wrong !== '') throw new Error(wrong);
-      }),
-      { numRuns: 150, interruptAfterTimeLimit: 30_000 },
-    );
-    t.pass('held');
-  });
+  t.test(
+    `bytes are conserved in order and memory comes back ${lose ? 'when the link is lost' : 'and all ends'}`,
+    { timeout: 120_000 },
+    async (t) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(opArb, { minLength: 5, maxLength: 120 }), async (ops) => {
+          const wrong = await play(ops, lose);
+          if (wrong !== '') throw new Error(wrong);
+        }),
+        { numRuns: 150, interruptAfterTimeLimit: 30_000 },
+      );
+      t.pass('held');
+    },
+  );
 }

@@ -50,6 +50,7 @@ export async function rawPeer(options: Partial<LinkOptions> = {}) {
       prefix.writeUInt32BE(window, 16);
       return Buffer.concat([prefix, Buffer.from(meta)]);
     },
-    resets: () => frames.filter((f) => f.type === FrameType.RESET).map((f) => [f.stream, f.payload.readUInt16BE(0)]),
+    resets: () =>
+      frames.filter((f) => f.type === FrameType.RESET).map((f) => [f.stream, f.payload.readUInt16BE(0)]),
   };
 }
