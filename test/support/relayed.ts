@@ -133,6 +133,7 @@ export async function startRelayed(
     },
     restartAgent: async () => {
       await agent.stop('restart');
+      while (relay.links.count('demo') > 0) await new Promise((resolve) => setTimeout(resolve, 5));
       agent = await start();
       await linksUp(relay);
     },

@@ -1,8 +1,8 @@
 /** The relay as a whole: its parts made and joined, started and stopped as one. */
 
 import { X509Certificate } from 'node:crypto';
-import type { Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
 import { Access } from '@fairlead/access';
 import { ConfigError } from '@fairlead/config';
 import { LinkTable, openSqliteRegistry, type Registry } from '@fairlead/directory';
@@ -114,9 +114,7 @@ async function assemble(config: RelayConfig, registry: Registry, log: Logger): P
     stop: async () => {
       draining = true;
       for (const link of all()) link.close('the relay stops');
-      front.server.closeAllConnections();
-      internal.closeAllConnections();
-      await Promise.all([app.close(), new Promise((resolve) => internal.close(resolve))]);
+      await Promise.all([app.close(), closed(front.server), closed(internal)]);
       registry.close();
     },
   };
@@ -135,6 +133,14 @@ function ownNames({ hosts, tlsPem, listen: at }: RelayConfig): (host: string, po
     if (ofPort !== port && ofPort !== at.port && ofPort !== 443) return false;
     return certificate.checkHost(name) !== undefined || certificate.checkIP(name) !== undefined;
   };
+}
+
+/** Resolves once a server has stopped listening and none of its connections is left. */
+function closed(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 async function listen(server: Server, at: { host: string; port: number }, key: string): Promise<void> {
