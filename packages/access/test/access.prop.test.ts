@@ -1,5 +1,5 @@
 /** Whatever the rules and the principal: no decision without an identity, none with another's. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { Access, type AccessRule, type PrincipalLike } from '../src/index.ts';
 

@@ -39,7 +39,7 @@ export const IssuerSchema = Type.Object(
     /** PEM file of the authorities that vouch for the issuer's server; replaces the system's. */
     caFile: Type.Optional(Type.String({ minLength: 1 })),
     algorithms: Type.Optional(
-      Type.Array(Type.Union(ALGORITHMS.map((name) => Type.Literal(name))), {
+      Type.Array(Type.Enum(ALGORITHMS), {
         minItems: 1,
         maxItems: ALGORITHMS.length,
         default: ['RS256', 'ES256'],

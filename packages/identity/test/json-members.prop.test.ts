@@ -1,5 +1,5 @@
 /** Duplicate members are found in any JSON, and never where there are none. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { hasDuplicateMember } from '../src/json-members.ts';
 
