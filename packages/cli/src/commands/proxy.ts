@@ -106,12 +106,7 @@ function cached(io: Io, source: () => Promise<Credential>): () => Promise<string
 
 /** One request the whole way; anything the API server says is fine, a refusal by the relay is not. */
 async function checkReady(io: Io, local: LocalProxy, cluster: string, secret: string): Promise<void> {
-  const { status, body } = await get(
-    io,
-    `${local.origin}/clusters/${cluster}/version`,
-    local.certificate,
-    secret,
-  );
+  const { status, body } = await get(io, `${local.origin}/version`, local.certificate, secret);
   if (status < 400) return;
   const said = statusOf(body);
   const code = said?.details?.causes?.[0]?.reason;

@@ -43,7 +43,7 @@ export function relayEntry(
 
 /** An entry that goes to the local proxy; `secret` lets in only who can read the kubeconfig. */
 export function proxyEntry(target: EntryTarget, origin: string, ca: string, secret: string): KubeconfigEntry {
-  return entry(target, 'proxy', `${origin}/clusters/${target.cluster}`, ca, { token: secret });
+  return entry(target, 'proxy', origin, ca, { token: secret });
 }
 
 function entry(

@@ -40,12 +40,18 @@ export function toRelay(
   return ['Host', host, ...kept.flat(), ...connection, 'Authorization', `Bearer ${token}`];
 }
 
-/** Raw headers for the local client. `Location` at the relay is brought back to us; Node frames the body anew. */
-export function toClient(raw: readonly string[], relayOrigin: string, ownOrigin: string): string[] {
+/** Raw headers for the local client. A `Location` under the cluster's path at the relay is brought back to our root; Node frames the body anew. */
+export function toClient(raw: readonly string[], relayOrigin: string, prefix: string): string[] {
   const kept = endToEnd(raw, ['transfer-encoding']);
-  return kept.flatMap(([name, value]) => {
-    const moved =
-      name.toLowerCase() === 'location' && (value === relayOrigin || value.startsWith(`${relayOrigin}/`));
-    return [name, moved ? ownOrigin + value.slice(relayOrigin.length) : value];
-  });
+  return kept.flatMap(([name, value]) => [
+    name,
+    name.toLowerCase() === 'location' ? local(value, relayOrigin, prefix) : value,
+  ]);
+}
+
+function local(location: string, relayOrigin: string, prefix: string): string {
+  const path = location.startsWith(`${relayOrigin}/`) ? location.slice(relayOrigin.length) : location;
+  if (path === prefix) return '/';
+  if (path.startsWith(`${prefix}/`)) return path.slice(prefix.length);
+  return path.startsWith(`${prefix}?`) ? `/${path.slice(prefix.length)}` : location;
 }

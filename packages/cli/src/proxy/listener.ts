@@ -1,4 +1,5 @@
 // The local end of `fairlead proxy`: takes kubectl's requests on loopback and sends them to the relay as the user.
+// It serves the cluster at its root: `get --raw` of older kubectl (seen: 1.27, 1.33) forgets the path of a server URL.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import * as http from 'node:http';
@@ -33,6 +34,8 @@ export class LocalProxy implements AsyncDisposable {
   readonly #server: https.Server;
   readonly #agent: http.Agent;
   readonly #relay: URL;
+  /** Path of the cluster at the relay; all that is asked of us goes under it, so the user's token opens nothing else. */
+  readonly #prefix: string;
   readonly #secretHash: Buffer;
   readonly #ca: string[] | undefined;
   readonly #sockets = new Set<Duplex>();
@@ -42,6 +45,7 @@ export class LocalProxy implements AsyncDisposable {
   private constructor(options: ProxyOptions) {
     this.#options = options;
     this.#relay = new URL(options.relay);
+    this.#prefix = `${this.#relay.pathname.replace(/\/$/, '')}/clusters/${options.cluster}`;
     this.#secretHash = hash(options.secret);
     const secure = this.#relay.protocol === 'https:';
     const ca = trusted(options.ca);
@@ -109,11 +113,8 @@ export class LocalProxy implements AsyncDisposable {
     if (!timingSafeEqual(hash(given), this.#secretHash)) {
       return [401, 'Unauthorized', 'this local proxy needs the token of the kubeconfig it wrote'];
     }
-    // The user's token opens more than one cluster; what was asked for is this one.
-    const path = request.url ?? '';
-    const prefix = `/clusters/${this.#options.cluster}`;
-    if (path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}?`)) return undefined;
-    return [404, 'NotFound', `this local proxy serves ${prefix} only`];
+    if (request.url?.startsWith('/')) return undefined;
+    return [400, 'BadRequest', 'the request target must be a path'];
   }
 
   /** Opens the request to the relay; the caller sends the body and listens. */
@@ -125,12 +126,11 @@ export class LocalProxy implements AsyncDisposable {
     // Node would announce a chunked body for a POST without one.
     if (!sized && !['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'].includes(request.method ?? ''))
       headers.push('Content-Length', '0');
-    const base = this.#relay.pathname === '/' ? '' : this.#relay.pathname;
     const { hostname, port, protocol } = this.#relay;
     const outgoing = (protocol === 'https:' ? https : http).request({
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port || (protocol === 'https:' ? 443 : 80),
-      path: base + request.url,
+      path: this.#prefix + request.url,
       method: request.method,
       // Half-closing matters after an upgrade, and would leave dead sockets in a pool.
       ...(upgrade === undefined
@@ -167,7 +167,7 @@ export class LocalProxy implements AsyncDisposable {
     });
     outgoing.once('response', (incoming) => {
       response.sendDate = false;
-      const headers = toClient(incoming.rawHeaders, this.#relay.origin, this.origin);
+      const headers = toClient(incoming.rawHeaders, this.#relay.origin, this.#prefix);
       response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, headers);
       response.flushHeaders();
       pipeline(incoming, response, (error) => {
@@ -211,7 +211,7 @@ export class LocalProxy implements AsyncDisposable {
     });
     outgoing.once('response', (incoming) => {
       // Refused: passed on as it is, ended by closing, since nothing else can follow on this connection.
-      const headers = toClient(incoming.rawHeaders, this.#relay.origin, this.origin);
+      const headers = toClient(incoming.rawHeaders, this.#relay.origin, this.#prefix);
       socket.write(rawHead(incoming, [...headers, 'Connection', 'close']));
       pipeline(incoming, socket, () => socket.destroy());
     });
