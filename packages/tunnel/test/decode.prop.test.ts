@@ -1,5 +1,5 @@
 // The decoder and a live link against random and mutated bytes, and round trips under any grouping of frames.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { decodeFrames, type FrameSink } from '../src/decode.ts';
 import { encodeFrame } from '../src/frame.ts';

@@ -47,7 +47,7 @@ t.test('a writer puts several frames into one message and keeps messages apart',
   writer.begin();
   writer.header(5, 0, 3, 0);
   const second = writer.take();
-  t.equal(first.toString('hex'), '06000000000000010000000400000102' + '0a0000000000000000000006010203040506');
+  t.equal(first.toString('hex'), '060000000000000100000004000001020a0000000000000000000006010203040506');
   t.equal(second.toString('hex'), '050000000000000300000000');
 });
 

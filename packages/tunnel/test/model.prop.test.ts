@@ -1,5 +1,5 @@
 // A pair of links under random interleavings, against what each stream was given to carry.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import t from 'tap';
 import { type Link, MemoryBudget, ResetCode, type Stream } from '../src/index.ts';
 import { linkPair, settled } from './pair.ts';
@@ -86,6 +86,8 @@ const opArb = fc.oneof(
   },
 );
 
+type Op = typeof opArb extends fc.Arbitrary<infer T> ? T : never;
+
 const limits = {
   initialWindowBytes: 32_768,
   minWindowBytes: 8_192,
@@ -94,7 +96,7 @@ const limits = {
   queueMaxBytes: 1 << 22,
 };
 
-async function play(ops: fc.TypeOf<typeof opArb>[], lose: boolean): Promise<string> {
+async function play(ops: Op[], lose: boolean): Promise<string> {
   const budget = new MemoryBudget(1 << 20);
   const pairs: Pair[] = [];
   const byUid = new Map<string, Pair>();
@@ -223,7 +225,7 @@ for (const lose of [false, true]) {
           const wrong = await play(ops, lose);
           if (wrong !== '') throw new Error(wrong);
         }),
-        { numRuns: 150, interruptAfterTimeLimit: 30_000 },
+        { numRuns: 400, interruptAfterTimeLimit: 30_000 },
       );
       t.pass('held');
     },
