@@ -72,7 +72,8 @@ export function problemsOf(
     value.forEach((item, i) => nested.push(...problemsOf(items, item, `${key}[${i}]`, origin)));
   }
   if (nested.length > 0 || fits(target, value)) return nested;
-  return [here(`${shown(value)} is not allowed, expected ${expectation(target)}`)];
+  const said = SECRET.test(key) ? 'this value' : shown(value);
+  return [here(`${said} is not allowed, expected ${expectation(target)}`)];
 }
 
 function objectProblems(
@@ -99,6 +100,9 @@ function objectProblems(
   }
   return problems;
 }
+
+/** Keys whose values are never printed; a URL may hold a password. */
+const SECRET = /(?:secret|token|password|passphrase|credential|privateKey|url)$/i;
 
 /** A wrong value for an error line; only its kind if it is long, several lines, or could be a secret. */
 function shown(value: unknown): string {

@@ -132,6 +132,7 @@ t.test('a file that is absent, broken or no map says so in one line', async (t) 
 
 t.test('a wrong secret is not printed', async (t) => {
   t.notMatch(lines({ flags: { mode: 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln' } }).join('\n'), /eyJ/);
+  t.match(lines({ flags: { secret: 12345 } }), [/^secret: this value is not allowed, expected text/]);
 });
 
 t.test('describeKeys lists keys for the docs', async (t) => {
