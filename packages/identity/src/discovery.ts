@@ -34,7 +34,7 @@ function inList(list: BlockList, url: URL): boolean {
  * (OpenID Connect Discovery 1.0 section 4.3). Throws IdentityError ERR_IDENTITY_ISSUER_UNAVAILABLE.
  */
 export async function discoverKeysUrl(
-  client: IssuerClient,
+  client: Pick<IssuerClient, 'get'>,
   issuer: string,
   configurationUrl: URL,
   development: boolean,
