@@ -100,6 +100,7 @@ t.test('D31: what discovery may not do', async (t) => {
     ['keys at a link-local address', metadata({ jwks_uri: 'https://169.254.169.254/keys' })],
     ['keys with a password', metadata({ jwks_uri: 'https://a:b@127.0.0.1/keys' })],
     ['no keys', metadata({ jwks_uri: undefined })],
+    ['compressed, it says', { ...metadata({}), headers: { 'content-encoding': 'gzip' } }],
     ['no JSON', reply('<html>')],
     ['an array', reply('[]')],
     ['too large', reply(Buffer.alloc(1_000_000, 0x20))],
