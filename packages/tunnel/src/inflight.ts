@@ -111,7 +111,7 @@ export class InFlight {
       this.#limit = Math.max(minInFlightBytes, fit, this.#limit / 2);
       if (now - this.#baseAt > BASE_AGE_MS) this.#startProbe(now);
     } else if (this.#roundFull) {
-      const linear = 64 * 1024 * (1 - queueing / targetDelayMs);
+      const linear = (this.#limit / 16) * (1 - queueing / targetDelayMs);
       this.#limit = Math.min(maxInFlightBytes, this.#slowStart ? this.#limit * 2 : this.#limit + linear);
       if (now - this.#baseAt > BASE_AGE_MS) this.#startProbe(now);
     }

@@ -74,7 +74,7 @@ export class Scheduler {
     this.#bulkData = 0;
     const large = this.#controlAndOpens(interactiveOpen);
     if (large !== undefined) return large;
-    if (interactiveOpen) this.#interactiveFrames(nowMs, bulkOpen);
+    if (interactiveOpen) this.#interactiveFrames(nowMs);
     if (bulkOpen) this.#bulkFrames(nowMs, Number.POSITIVE_INFINITY);
     if (writer.used === 0) return this.#largeHead(interactiveOpen, bulkOpen);
     if (this.#data > 0) this.#inFlight.sent(this.#data, this.#bulkData, nowMs);
@@ -108,11 +108,12 @@ export class Scheduler {
     return undefined;
   }
 
-  #interactiveFrames(nowMs: number, bulkOpen: boolean): void {
+  #interactiveFrames(nowMs: number): void {
     for (let queue = this.#interactive.first; queue !== undefined; queue = this.#interactive.first) {
-      if (this.#interactiveRun >= INTERACTIVE_RUN_BYTES && bulkOpen) {
-        this.#interactiveRun = 0;
-        this.#bulkFrames(nowMs, 1);
+      if (this.#interactiveRun >= INTERACTIVE_RUN_BYTES) {
+        // Also when the transport is open to interactive frames only: they may be what keeps it so full.
+        // No room left in this message: it goes as it is, and the next one begins with bulk.
+        if (!this.#bulkFrames(nowMs, 1)) return;
       }
       if (!this.#turn(queue, nowMs, false)) return;
       this.#interactive.shift();
@@ -122,15 +123,18 @@ export class Scheduler {
     this.#interactiveRun = 0;
   }
 
-  #bulkFrames(nowMs: number, most: number): void {
+  /** Up to `most` turns of bulk. False when the message has no room for one that could go. */
+  #bulkFrames(nowMs: number, most: number): boolean {
     for (let n = 0; n < most; n += 1) {
       const queue = this.#bulk.first;
-      if (queue === undefined || !this.#inFlight.bulkAllowed) return;
-      if (!this.#turn(queue, nowMs, true)) return;
+      if (queue === undefined || !this.#inFlight.bulkAllowed) return true;
+      if (!this.#turn(queue, nowMs, true)) return this.#writer.used === 0;
+      this.#interactiveRun = 0;
       this.#bulk.shift();
       this.#place(queue);
       this.#progress(queue);
     }
+    return true;
   }
 
   /** One turn of a stream: HEAD and a DATA or END frame. False when the message has no room for it. */

@@ -9,7 +9,8 @@ import { WebSocketServer } from 'ws';
 import { dialWebSocket } from '../src/index.ts';
 
 // A key for these tests only, valid for localhost and relay.test.
-const pem = (name: string): Buffer => readFileSync(new URL(`fixtures/localhost.${name}.pem`, import.meta.url));
+const pem = (name: string): Buffer =>
+  readFileSync(new URL(`fixtures/localhost.${name}.pem`, import.meta.url));
 const ca = pem('cert');
 
 async function tlsServer(t: Tap) {
@@ -36,7 +37,10 @@ async function proxy(t: Tap, auth?: string) {
     asked.push(request.url ?? '');
     sockets.add(socket);
     socket.on('error', () => {});
-    if (auth !== undefined && request.headers['proxy-authorization'] !== `Basic ${Buffer.from(auth).toString('base64')}`) {
+    if (
+      auth !== undefined &&
+      request.headers['proxy-authorization'] !== `Basic ${Buffer.from(auth).toString('base64')}`
+    ) {
       socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
       return;
     }
@@ -69,7 +73,10 @@ t.test('wss with the CA given sends the headers and keeps the first message', as
 
 t.test('a certificate that is not trusted is refused', async (t) => {
   const port = await tlsServer(t);
-  await t.rejects(dialWebSocket(`wss://localhost:${port}`), { code: 'ERR_TUNNEL_DIAL', message: /self-signed/ });
+  await t.rejects(dialWebSocket(`wss://localhost:${port}`), {
+    code: 'ERR_TUNNEL_DIAL',
+    message: /self-signed/,
+  });
 });
 
 t.test('through an egress proxy with credentials, by CONNECT, TLS from end to end', async (t) => {

@@ -221,7 +221,7 @@ for (const lose of [false, true]) {
     { timeout: 120_000 },
     async (t) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(opArb, { minLength: 5, maxLength: 120 }), async (ops) => {
+        fc.asyncProperty(fc.array(opArb, { minLength: 5, maxLength: 120, size: 'max' }), async (ops) => {
           const wrong = await play(ops, lose);
           if (wrong !== '') throw new Error(wrong);
         }),
