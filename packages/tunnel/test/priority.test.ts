@@ -69,12 +69,12 @@ t.test(
   async (t) => {
     const chunk = Buffer.alloc(8192);
     const onStream = (stream: Stream): void => {
-    if (stream.meta.toString() === 'small') {
-      stream.handler = { data() {}, end() {}, reset() {} };
-      stream.write(Buffer.alloc(49_152));
-      stream.end();
-      return;
-    }
+      if (stream.meta.toString() === 'small') {
+        stream.handler = { data() {}, end() {}, reset() {} };
+        stream.write(Buffer.alloc(49_152));
+        stream.end();
+        return;
+      }
       const pump = (): void => {
         while (stream.write(chunk));
       };
