@@ -1,0 +1,3 @@
+module fairlead.dev/loadtest
+
+go 1.26

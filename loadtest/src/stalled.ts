@@ -1,0 +1,43 @@
+/** A hundred callers who ask for long answers and never read them: what others feel, and what the relay keeps. */
+
+import { DEFAULT_LIMITS } from '@fairlead/tunnel';
+import type { Driver, Path } from './driver.ts';
+import { residentBytes } from './processes.ts';
+import { checked, OBJECT, type Figures } from './scenarios.ts';
+
+export const STALLED = 100;
+const SETTLE_MS = 700;
+const MAX_STALL_SECONDS = 60;
+
+/** Bytes that the windows of all stalled readers may hold: none of them grows, since nothing is read. */
+export const SUM_OF_WINDOWS = STALLED * DEFAULT_LIMITS.initialWindowBytes;
+
+/** `others*` are GETs at 200/s without and with the stalled readers; growth is of relay or front, in bytes. */
+export async function stalledReaders(driver: Driver, path: Path, seconds: number): Promise<Figures> {
+  const pid = path.roles['relay'] ?? path.roles['front'] ?? 0;
+  const others = () =>
+    checked(driver, path, { mode: 'open', target: OBJECT, seconds, connections: 64, rate: 200 });
+  const before = await others();
+  const rssBefore = residentBytes(pid);
+  const stall = driver.start(path, {
+    mode: 'stall',
+    target: `/bulk?bytes=${2 ** 35}`,
+    connections: STALLED,
+    seconds: MAX_STALL_SECONDS,
+  });
+  try {
+    await stall.firstLine;
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const growth = residentBytes(pid) - rssBefore;
+    const during = await others();
+    return {
+      othersP50Ms: before.p50Ms,
+      othersP99Ms: before.p99Ms,
+      p50Ms: during.p50Ms,
+      p99Ms: during.p99Ms,
+      growthBytes: Math.max(growth, residentBytes(pid) - rssBefore),
+    };
+  } finally {
+    await stall.stop();
+  }
+}
