@@ -64,7 +64,7 @@ export class Component {
 
   /** An error with the end of the component's log. */
   async describeEnd(): Promise<ClusterError> {
-    const how = this.#child.signalCode ?? this.#child.exitCode ?? 'not started';
+    const how = this.pid === 0 ? 'not started' : (this.#child.signalCode ?? this.#child.exitCode);
     return new ClusterError(
       'ERR_TESTBED_COMPONENT_FAILED',
       `${this.name} ended (${how}); the end of ${this.logFile}:\n${await this.tail()}`,

@@ -7,4 +7,5 @@ export { kubectl, kubectlOk, spawnKubectl, type KubectlOptions, type KubectlResu
 export { findKubectls, type FoundKubectl } from './kubectls.ts';
 export { serviceAccountToken } from './service-account.ts';
 export { startCluster, type StartOptions } from './start.ts';
+export { kubectlOnTerminal, Terminal, type TerminalOptions } from './terminal.ts';
 export { seedWorkloads, workloads } from './workloads.ts';

@@ -95,15 +95,23 @@ export async function spawnKubectl(
   options: Pick<KubectlOptions, 'binary' | 'env' | 'cwd'> & { readonly stdio?: StdioOptions } = {},
 ): Promise<ChildProcess> {
   const binary = options.binary ?? (await buildTestbed()).kubectl;
-  const env = {
+  const env = kubectlEnv(kubeconfig, options.env);
+  return spawn(binary, args, { stdio: options.stdio ?? 'pipe', env, cwd: options.cwd });
+}
+
+/** The environment of a kubectl: it uses this kubeconfig and nothing that the user of this machine has set for theirs. */
+export function kubectlEnv(
+  kubeconfig: string,
+  more: Readonly<Record<string, string>> = {},
+): NodeJS.ProcessEnv {
+  return {
     ...process.env,
     KUBECONFIG: kubeconfig,
-    // Ports of clusters that are gone come again: what kubectl remembers of one must not be shared, nor the user's own settings.
+    // Ports of clusters that are gone come again: what kubectl remembers of one must not be shared.
     KUBECACHEDIR: join(dirname(kubeconfig), 'kubectl-cache'),
     KUBERC: 'off',
-    ...options.env,
+    ...more,
   };
-  return spawn(binary, args, { stdio: options.stdio ?? 'pipe', env, cwd: options.cwd });
 }
 
 function collect(child: ChildProcess, name: 'stdout' | 'stderr', max: number): () => Buffer {

@@ -24,7 +24,7 @@ import (
 )
 
 const usage = `usage: fairlead-testbed PART [flags]
-parts: pki, etcd, kube-apiserver, kube-controller-manager, node`
+parts: pki, etcd, kube-apiserver, kube-controller-manager, node, tty`
 
 func main() {
 	if len(os.Args) < 2 {
@@ -42,6 +42,8 @@ func main() {
 	switch part {
 	case "pki":
 		err = makePKI(args)
+	case "tty":
+		err = runOnTerminal(args)
 	case "etcd":
 		etcdmain.Main(append([]string{"etcd"}, args...))
 	case "kube-apiserver":

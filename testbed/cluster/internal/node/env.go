@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
@@ -55,6 +56,7 @@ func (e *environment) of(ctx context.Context, pod *v1.Pod, c *v1.Container, root
 	for name, value := range values {
 		list = append(list, name+"="+value)
 	}
+	slices.Sort(list)
 	expand := func(s string) string { return expansion.Expand(s, expansion.MappingFuncFor(values)) }
 	return list, expand, nil
 }

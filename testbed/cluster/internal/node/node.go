@@ -11,15 +11,16 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/klog/v2"
 
 	"github.com/fairlead/fairlead/testbed/cluster/internal/process"
 )
@@ -29,6 +30,7 @@ const (
 	hostIP = "127.0.0.1"
 	// containerIDPrefix names the runtime in container ids, as containerd:// does.
 	containerIDPrefix = "fairlead://"
+	retryEvery        = time.Second
 )
 
 // Config says what the node is called, where it keeps its files and who may call it.
@@ -54,7 +56,7 @@ type Node struct {
 	mu   sync.Mutex
 	pods map[types.UID]*pod
 	ips  int
-	wait sync.WaitGroup
+	live sync.WaitGroup
 }
 
 // New makes a node; Run registers and runs it.
@@ -98,7 +100,7 @@ func (n *Node) Run(ctx context.Context) error {
 		},
 	})
 	controller.RunWithContext(ctx)
-	n.wait.Wait()
+	n.live.Wait()
 	return nil
 }
 
@@ -120,7 +122,7 @@ func (n *Node) see(ctx context.Context, object *v1.Pod) {
 	}
 	p := newPod(n, object, n.nextIP())
 	n.pods[object.UID] = p
-	n.wait.Go(func() {
+	n.live.Go(func() {
 		p.run(ctx)
 		n.mu.Lock()
 		delete(n.pods, object.UID)
@@ -146,14 +148,14 @@ func (n *Node) lose(o any) {
 	}
 }
 
-// removeFromAPI confirms a deletion: nothing of the pod runs any more.
+// removeFromAPI confirms a deletion: nothing of the pod runs any more. It goes on trying while the API server is away.
 func (n *Node) removeFromAPI(ctx context.Context, object *v1.Pod) {
 	now := int64(0)
 	options := metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: metav1.NewUIDPreconditions(string(object.UID))}
-	err := n.client.CoreV1().Pods(object.Namespace).Delete(ctx, object.Name, options)
-	if err != nil && ctx.Err() == nil {
-		klog.V(2).InfoS("Removing a pod", "pod", klog.KObj(object), "result", err)
-	}
+	_ = wait.PollUntilContextCancel(ctx, retryEvery, true, func(ctx context.Context) (bool, error) {
+		err := n.client.CoreV1().Pods(object.Namespace).Delete(ctx, object.Name, options)
+		return err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err), nil
+	})
 }
 
 // find returns a pod of this node by name; of two, the one that is not on its way out.

@@ -203,7 +203,7 @@ func (p *pod) publish(ctx context.Context) {
 	switch {
 	case err != nil && ctx.Err() == nil:
 		klog.ErrorS(err, "Writing the pod's status failed, trying again", "pod", klog.KObj(object))
-		time.AfterFunc(time.Second, p.poke)
+		time.AfterFunc(retryEvery, p.poke)
 	case err == nil && !unchanged:
 		p.mu.Lock()
 		p.published = *status

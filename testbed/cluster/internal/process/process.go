@@ -21,6 +21,8 @@ type Spec struct {
 	Dir   string
 	TTY   bool
 	Stdin bool // without a TTY: keep a pipe to standard input open, else it is empty
+
+	Columns, Rows uint16 // the terminal's first size; 0 for the system's default
 }
 
 // Process is a started command with the parent's ends of its streams.
@@ -44,14 +46,18 @@ func Start(spec Spec) (*Process, error) {
 	}
 	cmd := &exec.Cmd{Path: path, Args: spec.Argv, Env: spec.Env, Dir: spec.Dir}
 	if spec.TTY {
-		return startTTY(cmd)
+		return startTTY(cmd, spec)
 	}
 	return startPipes(cmd, spec.Stdin)
 }
 
-func startTTY(cmd *exec.Cmd) (*Process, error) {
+func startTTY(cmd *exec.Cmd, spec Spec) (*Process, error) {
+	var size *pty.Winsize
+	if spec.Columns > 0 && spec.Rows > 0 {
+		size = &pty.Winsize{Cols: spec.Columns, Rows: spec.Rows}
+	}
 	cmd.SysProcAttr = withParentDeath(&syscall.SysProcAttr{Setsid: true, Setctty: true})
-	tty, err := pty.StartWithAttrs(cmd, nil, cmd.SysProcAttr)
+	tty, err := pty.StartWithAttrs(cmd, size, cmd.SysProcAttr)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-const pollInterval = 100 * time.Millisecond
+const (
+	pollInterval = 100 * time.Millisecond
+	retryEvery   = 500 * time.Millisecond
+	bindTimeout  = time.Minute
+)
 
 type scheduler struct {
 	client kubernetes.Interface
@@ -40,8 +44,8 @@ func Run(ctx context.Context, client kubernetes.Interface, nodeName string) erro
 	list := cache.NewListWatchFromClient(client.CoreV1().RESTClient(), "pods", metav1.NamespaceAll, unbound)
 	_, controller := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: list, ObjectType: &v1.Pod{}, Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(o any) { s.bind(ctx, o.(*v1.Pod)) },
-			UpdateFunc: func(_, o any) { s.bind(ctx, o.(*v1.Pod)) },
+			AddFunc:    func(o any) { go s.consider(ctx, o.(*v1.Pod)) },
+			UpdateFunc: func(_, o any) { go s.consider(ctx, o.(*v1.Pod)) },
 		},
 	})
 	controller.RunWithContext(ctx)
@@ -62,21 +66,36 @@ func waitForNode(ctx context.Context, client kubernetes.Interface, name string) 
 	return node, err
 }
 
-func (s *scheduler) bind(ctx context.Context, pod *v1.Pod) {
+// consider binds a pod if it is for this scheduler, and tries again for a while if the API server is away.
+func (s *scheduler) consider(ctx context.Context, pod *v1.Pod) {
 	if !s.wants(pod) {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, bindTimeout)
+	defer cancel()
+	err := wait.PollUntilContextCancel(ctx, retryEvery, true, func(ctx context.Context) (bool, error) {
+		err := s.bind(ctx, pod)
+		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			klog.V(2).InfoS("Binding a pod failed", "pod", klog.KObj(pod), "err", err)
+			return false, nil
+		}
+		return true, nil
+	})
+	if err != nil {
+		klog.ErrorS(err, "Binding a pod was given up", "pod", klog.KObj(pod))
+	}
+}
+
+func (s *scheduler) bind(ctx context.Context, pod *v1.Pod) error {
 	binding := &v1.Binding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
 		Target:     v1.ObjectReference{Kind: "Node", Name: s.node.Name},
 	}
-	err := s.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
-	switch {
-	case err == nil:
-		s.events.Eventf(pod, v1.EventTypeNormal, "Scheduled", "Successfully assigned %s/%s to %s", pod.Namespace, pod.Name, s.node.Name)
-	case !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) && ctx.Err() == nil:
-		klog.ErrorS(err, "Binding a pod failed", "pod", klog.KObj(pod))
+	if err := s.client.CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{}); err != nil {
+		return err
 	}
+	s.events.Eventf(pod, v1.EventTypeNormal, "Scheduled", "Successfully assigned %s/%s to %s", pod.Namespace, pod.Name, s.node.Name)
+	return nil
 }
 
 // wants says whether the pod is for this scheduler and fits the node; if it does not fit, an event says why.
