@@ -1,4 +1,5 @@
 // Bounds the DATA bytes in flight on a link so that bulk queues little in the path (after LEDBAT, RFC 6817).
+import { ACK_EVERY_BYTES } from './constants.ts';
 
 export interface InFlightOptions {
   readonly minInFlightBytes: number;
@@ -104,14 +105,16 @@ export class InFlight {
     if (this.#probe !== undefined) return this.#endProbe(now);
     const { minInFlightBytes, maxInFlightBytes, targetDelayMs } = this.#options;
     const queueing = this.#roundMin - this.#base;
-    if (queueing > targetDelayMs) {
+    // ACKs come each 32 KiB: on a slow link half such a block is no queue to speak of.
+    const target = targetDelayMs + (0.5 * ACK_EVERY_BYTES * this.#roundMin) / this.#limit;
+    if (queueing > target) {
       this.#slowStart = false;
       // What would have left exactly the target standing in the path.
-      const fit = (this.#limit * (this.#base + targetDelayMs)) / this.#roundMin;
+      const fit = (this.#limit * (this.#base + target)) / this.#roundMin;
       this.#limit = Math.max(minInFlightBytes, fit, this.#limit / 2);
       if (now - this.#baseAt > BASE_AGE_MS) this.#startProbe(now);
     } else if (this.#roundFull) {
-      const linear = (this.#limit / 16) * (1 - queueing / targetDelayMs);
+      const linear = (this.#limit / 16) * (1 - queueing / target);
       this.#limit = Math.min(maxInFlightBytes, this.#slowStart ? this.#limit * 2 : this.#limit + linear);
       if (now - this.#baseAt > BASE_AGE_MS) this.#startProbe(now);
     }

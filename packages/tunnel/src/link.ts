@@ -120,7 +120,8 @@ export class Link {
       unreadBytes: 0,
       rttMs: 0,
     };
-    this.#opens = new TokenBucket(limits.openRatePerSecond, limits.openBurst);
+    // A little below what the peer grants by default, so that clocks and jitter cause no refusals there.
+    this.#opens = new TokenBucket(limits.openRatePerSecond * 0.9, limits.openBurst);
     this.#peerOpens = new TokenBucket(limits.openRatePerSecond, limits.openBurst);
     this.#pings = new TokenBucket(limits.pingRatePerSecond, limits.pingBurst);
     this.#infos = new TokenBucket(limits.infoRatePerSecond, limits.infoBurst);

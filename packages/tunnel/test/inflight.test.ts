@@ -66,7 +66,7 @@ t.test(
   async (t) => {
     const { used, worstBase, worstQueueMs } = simulate({ bytesPerMs: 1250, rttMs: 50, forMs: 600_000 });
     t.ok(worstBase < 80, `base ${worstBase.toFixed(1)} ms, of which 50 are the path and 13 a message`);
-    t.ok(worstQueueMs < 60, `${worstQueueMs.toFixed(1)} ms of queue at worst`);
+    t.ok(worstQueueMs < 90, `${worstQueueMs.toFixed(1)} ms of queue at worst`);
     t.ok(used > 0.85, `${used.toFixed(2)} of the rate`);
   },
 );
