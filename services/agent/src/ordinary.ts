@@ -27,6 +27,8 @@ export class OrdinaryRequests {
       new Pool(options.url.origin, {
         connections: null,
         pipelining: 1,
+        // HTTP/2 would put all callers on one connection, and its answers carry no raw header list.
+        allowH2: false,
         bodyTimeout: 0,
         headersTimeout: 0,
         maxHeaderSize: 128 * 1024,
@@ -76,7 +78,7 @@ export class OrdinaryRequests {
     const { statusCode, body } = await this.#short.request({
       method: 'GET',
       path,
-      headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+      headers: { authorization: `Bearer ${token}`, accept: '*/*' },
       headersTimeout: this.#responseTimeoutMs,
     });
     const text = await body.text();

@@ -29,15 +29,16 @@ export async function run(
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
   });
+  const print = printer();
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk;
-    process.stdout.write(indent(chunk.toString()));
+    print(chunk);
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk;
-    process.stdout.write(indent(chunk.toString()));
+    print(chunk);
     watch?.(stderr);
   });
   const code = await new Promise<number>((resolve, reject) => {
@@ -59,11 +60,12 @@ export function start(
     detached: true,
   });
   process.once('exit', () => child.kill('SIGKILL'));
+  const print = printer();
   let output = '';
   const waiting: { text: string; resolve: () => void; reject: (error: Error) => void }[] = [];
   const take = (chunk: Buffer): void => {
     output += chunk;
-    process.stdout.write(indent(chunk.toString()));
+    print(chunk);
     for (const { text, resolve } of waiting) if (output.includes(text)) resolve();
   };
   child.stdout.on('data', take);
@@ -85,6 +87,15 @@ export function start(
   };
 }
 
-function indent(text: string): string {
-  return text.replace(/^(?=.)/gm, '    ');
+/** Writes output as it comes, each line of it indented, wherever the chunks are cut. */
+function printer(): (chunk: Buffer) => void {
+  let atLineStart = true;
+  return (chunk) => {
+    const text = chunk.toString();
+    const indented = text.replace(/^(?=[^\n])/gm, (_match, offset: number) =>
+      offset > 0 || atLineStart ? '    ' : '',
+    );
+    atLineStart = text.endsWith('\n');
+    process.stdout.write(indented);
+  };
 }

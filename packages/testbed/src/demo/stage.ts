@@ -1,6 +1,6 @@
 /** All that the demo needs, up and joined: control plane, issuer, relay, agents; and all of it down again. */
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -52,6 +52,7 @@ export type Say = (line: string) => void;
 export async function raise(options: DemoOptions, say: Say): Promise<Stage> {
   const dir = options.state ?? mkdtempSync(join(tmpdir(), 'fairlead-demo-'));
   mkdirSync(dir, { recursive: true });
+  clear(dir);
   const undo: (() => Promise<void>)[] = [];
   if (options.state === undefined) undo.push(async () => rmSync(dir, { recursive: true, force: true }));
   const stop = async (): Promise<void> => {
@@ -124,6 +125,15 @@ export async function raise(options: DemoOptions, say: Say): Promise<Stage> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Removes what an earlier demo left in its state directory, and nothing else. */
+function clear(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    if (/^(home|cluster|demo\.json|relay\.|agent-|.*\.(kubeconfig|token)$)/.test(name)) {
+      rmSync(join(dir, name), { recursive: true, force: true });
+    }
   }
 }
 
