@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { AgentConfigSchema } from '@fairlead/agent';
 import { describeKeys, envName, type KeyDescription } from '@fairlead/config';
 import { RelayConfigSchema } from '@fairlead/relay';
+import { processIo } from '../packages/cli/src/io.ts';
+import { program } from '../packages/cli/src/program.ts';
 import { Metrics } from '../services/relay/src/metrics.ts';
 
 /** Words for keys whose schema has none. */
@@ -58,6 +60,7 @@ export async function tables(): Promise<Record<string, Record<string, string>>> 
       agent: configuration(describeKeys(AgentConfigSchema)),
     },
     'docs/reference/metrics.md': { metrics: await metrics() },
+    'docs/reference/cli.md': { commands: commands() },
   };
 }
 
@@ -86,6 +89,34 @@ function defaultOf(each: KeyDescription): string {
   const text = each.default === undefined ? '' : JSON.stringify(each.default);
   return ['', '{}', '[]', '""'].includes(text) ? '' : `\`${text}\``;
 }
+
+type Command = ReturnType<typeof program>;
+
+/** A section for each command, as its own help describes it. */
+function commands(): string {
+  const io = { ...processIo(new AbortController().signal), name: 'fairlead' };
+  const sections = (command: Command, path: string): string[] =>
+    command.commands.flatMap((each) => {
+      const name = `${path} ${each.name()}`;
+      if (each.commands.length > 0) return sections(each, name);
+      const given = each.registeredArguments.map((argument) => ` <${argument.name()}>`).join('');
+      const text = `${each.description().charAt(0).toUpperCase()}${each.description().slice(1)}.`;
+      const own = each.options.filter(({ long }) => !COMMON.has(long ?? ''));
+      const rows = own.map(({ flags, description, defaultValue, argChoices }) => ({
+        name: flags,
+        cells: [
+          description + (argChoices ? `: ${argChoices.join(', ')}` : ''),
+          defaultValue === undefined ? '' : `\`${String(defaultValue)}\``,
+        ],
+      }));
+      const options = rows.length === 0 ? [] : ['', table(['option', 'meaning', 'default'], rows)];
+      return [[`### ${name}${given}`, text, ...options, ''].join('\n')];
+    });
+  return `\n${sections(program(io, ''), 'fairlead').join('\n')}`;
+}
+
+/** Options of every command, described once on the page. */
+const COMMON: ReadonlySet<string> = new Set(['--relay', '--profile', '--ca-file']);
 
 /** Names, types and help as a scrape of a relay without traffic shows them. */
 async function metrics(): Promise<string> {
