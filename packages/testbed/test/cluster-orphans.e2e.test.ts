@@ -2,12 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { isAlive } from '../src/cluster/lock.ts';
-
-const patienceMs = 10_000;
+import { survivors } from './fixtures/survivors.ts';
 
 t.test('a starter killed by SIGKILL leaves no process, in the control plane or in the pods', async (t) => {
   const script = fileURLToPath(new URL('fixtures/start-cluster.ts', import.meta.url));
@@ -19,7 +17,5 @@ t.test('a starter killed by SIGKILL leaves no process, in the control plane or i
   t.ok(pids.every(isAlive), 'all run');
   child.kill('SIGKILL');
   await once(child, 'exit');
-  const deadline = Date.now() + patienceMs;
-  while (pids.some(isAlive) && Date.now() < deadline) await sleep(50);
-  t.same(pids.filter(isAlive), []);
+  t.same(await survivors(pids), []);
 });
