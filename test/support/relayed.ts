@@ -61,7 +61,7 @@ export interface Answer {
 
 /** Starts all three on free ports; resolves when the agent's links are up. */
 export async function startRelayed(
-  options: { access?: object[]; apiServerUrl?: string } = {},
+  options: { access?: object[]; apiServerUrl?: string; relayConfig?: object } = {},
 ): Promise<Relayed> {
   const dir = mkdtempSync(join(tmpdir(), 'fairlead-test-'));
   const ca = await makeCa();
@@ -94,6 +94,7 @@ export async function startRelayed(
     ],
     access: options.access ?? [{ cluster: 'demo', users: ['alice', 'bob'] }],
     admins: { users: ['admin'] },
+    ...options.relayConfig,
   };
   const log = pino({ level: 'silent' });
   const relay = await startRelay(
