@@ -1,6 +1,12 @@
 /** One stream from the relay is one request to the API server: decode, refuse or send. */
 
-import { decodeRequestHead, type RequestHead } from '@fairlead/kube';
+import {
+  checkTarget,
+  decodeRequestHead,
+  isForwardableMethod,
+  refuse,
+  type RequestHead,
+} from '@fairlead/kube';
 import { ResetCode, type Stream } from '@fairlead/tunnel';
 import type { Logger } from 'pino';
 import { OrdinaryRequests, type ApiServerOptions } from './ordinary.ts';
@@ -27,6 +33,9 @@ export class ApiServer {
     let headers: string[];
     try {
       request = decodeRequestHead(stream.meta);
+      // The relay has checked both: a relay that has not is no reason to send it.
+      checkTarget(request.target);
+      if (!isForwardableMethod(request.method)) throw refuse('ERR_METHOD_NOT_ALLOWED');
       headers = outgoingHeaders(request, () => this.#token.current());
     } catch (error) {
       // Fail closed: whatever went wrong, nothing is sent.
