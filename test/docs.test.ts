@@ -1,6 +1,6 @@
 /** The reference pages say what the code says: configuration, metrics, codes of errors. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { AgentConfigSchema } from '@fairlead/agent';
 import { describeKeys } from '@fairlead/config';
 import { RelayConfigSchema } from '@fairlead/relay';
@@ -57,6 +57,31 @@ t.test('every code of an error is on one of the two pages, and none there is dea
     [],
     'on both pages',
   );
+});
+
+t.test('every link from a page to a file of the repository leads somewhere', async (t) => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
+  for (const name of readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' }))
+    if (name.endsWith('.md')) pages.push(`docs/${name}`);
+  const links = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)]
+      .map(([, target = '']) => ({ page, target }))
+      .filter(({ target }) => !/^[a-z]+:/.test(target)),
+  );
+  t.ok(links.length > 20, 'links were found');
+  for (const { page, target } of links)
+    t.ok(existsSync(new URL(target, new URL(page, root))), `${page}: ${target}`);
+});
+
+t.test('the walk-through names files that exist, eight in its table', async (t) => {
+  const page = read('docs/walkthrough.md');
+  const steps = [...page.matchAll(/^\| ([0-9]) \| `([^`]+)` \|/gm)];
+  t.strictSame(
+    steps.map(([, number]) => number),
+    ['1', '2', '3', '4', '5', '6', '7', '8'],
+  );
+  for (const [path] of page.matchAll(/(?:services|packages|test)\/[a-z0-9/.-]+\.ts/g))
+    t.ok(existsSync(new URL(path, root)), path);
 });
 
 /** First cells of the tables of a page. */
