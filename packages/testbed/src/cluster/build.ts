@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ClusterError } from './errors.ts';
 import { findGo, type Go } from './go.ts';
-import { withLock } from './lock.ts';
+import { isAlive, withLock } from './lock.ts';
 
 /** The Kubernetes version that all binaries say they are, as pinned in go.mod. */
 export const kubernetesVersion = 'v1.36.3';
@@ -152,17 +152,20 @@ async function hashSources(): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Removes old builds; the newest few stay, as a cluster may still run from one. */
+/** Removes old builds, but for the newest few from which a cluster may still run, and what interrupted builds left. */
 async function prune(current: string): Promise<void> {
-  const names = (await readdir(cacheDir)).filter((name) => /^[0-9a-f]{16}$/.test(name));
-  const dirs = await Promise.all(
-    names.map(async (name) => ({
-      dir: join(cacheDir, name),
-      at: (await stat(join(cacheDir, name))).mtimeMs,
-    })),
+  const names = await readdir(cacheDir);
+  const drafts = names.filter(
+    (name) => /^[0-9a-f]{16}\.\d+$/.test(name) && !isAlive(Number(name.split('.')[1])),
   );
-  for (const { dir } of dirs.toSorted((a, b) => b.at - a.at).slice(keptBuilds)) {
-    if (dir !== current) await rm(dir, { recursive: true, force: true });
+  const dirs = await Promise.all(
+    names
+      .filter((name) => /^[0-9a-f]{16}$/.test(name))
+      .map(async (name) => ({ name, at: (await stat(join(cacheDir, name))).mtimeMs })),
+  );
+  const old = dirs.toSorted((a, b) => b.at - a.at).slice(keptBuilds);
+  for (const name of [...drafts, ...old.map((build) => build.name)]) {
+    if (join(cacheDir, name) !== current) await rm(join(cacheDir, name), { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 // A kubectl on a terminal, for a test that has none: keys go in, the screen comes out.
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { buildTestbed } from './build.ts';
 import { ClusterError } from './errors.ts';
@@ -28,7 +29,7 @@ export async function kubectlOnTerminal(
   const size = [`--columns=${options.columns ?? 80}`, `--rows=${options.rows ?? 24}`];
   const command = ['tty', ...size, '--', options.binary ?? testbed.kubectl, ...args];
   const env = { ...kubectlEnv(kubeconfig, options.env), TERM: 'xterm' };
-  return new Terminal(testbed.testbed, command, env);
+  return new Terminal(join(testbed.tools, 'fairlead-pod'), command, env);
 }
 
 /** A command that runs on a terminal. */

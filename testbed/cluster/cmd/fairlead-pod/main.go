@@ -1,13 +1,17 @@
-// Command fairlead-pod is what pods of the testbed can run without any image: first in the PATH of each container.
+// Command fairlead-pod is what pods of the testbed can run without any image: it is in the PATH of each container.
+// Two further parts are for the testbed itself: "reap" for the node, "tty" for tests.
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead/testbed/cluster/internal/podtools"
+	"github.com/fairlead/fairlead/testbed/cluster/internal/process"
 )
 
 const usage = `usage: fairlead-pod pause | echo-server [--port N] [--greeting TEXT] | ticker [--interval D] [--text TEXT] [--count N]`
@@ -33,6 +37,11 @@ func main() {
 		count := flags.Int("count", 0, "lines before the end, 0 for no end")
 		_ = flags.Parse(os.Args[2:])
 		podtools.Ticker(*interval, *text, *count, os.Stdout)
+	case "reap":
+		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP) // it ends by the end of its input
+		process.RunReaper(os.Stdin)
+	case "tty":
+		err = runOnTerminal(os.Args[2:])
 	default:
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)

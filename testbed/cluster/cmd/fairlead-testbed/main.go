@@ -20,11 +20,10 @@ import (
 
 	"github.com/fairlead/fairlead/testbed/cluster/internal/lifeline"
 	"github.com/fairlead/fairlead/testbed/cluster/internal/pki"
-	"github.com/fairlead/fairlead/testbed/cluster/internal/process"
 )
 
 const usage = `usage: fairlead-testbed PART [flags]
-parts: pki, etcd, kube-apiserver, kube-controller-manager, node, tty`
+parts: pki, etcd, kube-apiserver, kube-controller-manager, node`
 
 func main() {
 	if len(os.Args) < 2 {
@@ -32,18 +31,11 @@ func main() {
 		os.Exit(2)
 	}
 	part, args := os.Args[1], os.Args[2:]
-	if part == reaperPart { // its standard input is not a lifeline but says what to do
-		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-		process.RunReaper(os.Stdin)
-		return
-	}
 	lifeline.Watch()
 	var err error
 	switch part {
 	case "pki":
 		err = makePKI(args)
-	case "tty":
-		err = runOnTerminal(args)
 	case "etcd":
 		etcdmain.Main(append([]string{"etcd"}, args...))
 	case "kube-apiserver":

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -20,9 +21,6 @@ import (
 	"github.com/fairlead/fairlead/testbed/cluster/internal/process"
 	"github.com/fairlead/fairlead/testbed/cluster/internal/scheduler"
 )
-
-// reaperPart is the hidden part that kills containers whose node was killed.
-const reaperPart = "reap"
 
 // stopGrace is what containers get when the node stops while the cluster does, too.
 const stopGrace = time.Second
@@ -51,11 +49,7 @@ func runNode(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	reaper, err := process.StartReaper(self, reaperPart)
+	reaper, err := process.StartReaper(filepath.Join(*tools, "fairlead-pod"), "reap")
 	if err != nil {
 		return err
 	}

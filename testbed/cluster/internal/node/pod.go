@@ -8,6 +8,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 	podutil "k8s.io/kubernetes/pkg/util/pod"
@@ -201,6 +202,7 @@ func (p *pod) publish(ctx context.Context) {
 	status := p.status()
 	_, _, unchanged, err := podutil.PatchPodStatus(ctx, p.node.client, object.Namespace, object.Name, object.UID, old, *status.DeepCopy())
 	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsConflict(err): // removed meanwhile, or another of the same name
 	case err != nil && ctx.Err() == nil:
 		klog.ErrorS(err, "Writing the pod's status failed, trying again", "pod", klog.KObj(object))
 		time.AfterFunc(retryEvery, p.poke)

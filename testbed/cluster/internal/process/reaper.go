@@ -19,7 +19,7 @@ type Reaper struct {
 	alive map[int]struct{}
 }
 
-// StartReaper starts the helper: this binary with the given arguments, which must lead to RunReaper.
+// StartReaper starts the helper: a binary with arguments that lead to RunReaper.
 func StartReaper(path string, args ...string) (*Reaper, error) {
 	cmd := exec.Command(path, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
