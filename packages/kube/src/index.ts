@@ -13,7 +13,7 @@ export type { RequestInfo } from './request-info.ts';
 export { REFUSALS, Refusal, refusalHeaders, refuse, statusBody, toRefusal } from './status.ts';
 export type { RefusalCode, RefusalDetail } from './status.ts';
 export { checkTarget, isClusterName, isForwardableMethod, parseClusterTarget } from './target.ts';
-export { upgradeHeaders, upgradeToken } from './upgrade.ts';
+export { announcesBody, upgradeHeaders, upgradeToken } from './upgrade.ts';
 export type { UpgradeToken } from './upgrade.ts';
 export {
   IdentitySchema,

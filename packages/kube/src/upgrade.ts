@@ -38,3 +38,15 @@ export function upgradeToken(method: string, raw: readonly string[]): UpgradeTok
 export function upgradeHeaders(token: UpgradeToken): string[] {
   return ['Connection', 'Upgrade', 'Upgrade', token];
 }
+
+/**
+ * Whether a request's head announces a body. An upgrade never has one here: its bytes could be read as the body by one reader
+ * and as the upgraded protocol by the next, and node:http hands over such a request with something that is no socket.
+ */
+export function announcesBody(raw: readonly string[]): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase();
+    if (name === 'transfer-encoding' || (name === 'content-length' && raw[i + 1] !== '0')) return true;
+  }
+  return false;
+}

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  announcesBody,
   decodeResponseHead,
   encodeRequestHead,
   forwardResponseHeaders,
@@ -33,7 +34,7 @@ export function forward(
   options: ForwardOptions,
 ): Stream {
   const answer = new Answer(admitted, response, options);
-  const hasBody = admitted.head.upgrade === undefined && bodyExpected(request);
+  const hasBody = admitted.head.upgrade === undefined && announcesBody(request.rawHeaders);
   let stream: Stream;
   try {
     stream = admitted.link.open(encodeRequestHead(admitted.head), answer, {
@@ -58,11 +59,6 @@ function openRefusal(error: unknown, cluster: string): Refusal {
     { cluster },
     { cause: error },
   );
-}
-
-function bodyExpected(request: IncomingMessage): boolean {
-  const length = request.headers['content-length'];
-  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
 function sendBody(

@@ -10,6 +10,7 @@ import type { Access } from '@fairlead/access';
 import type { LinkTable, Registry } from '@fairlead/directory';
 import type { Authenticator, Principal } from '@fairlead/identity';
 import {
+  announcesBody,
   forwardRequestHeaders,
   isForwardableMethod,
   parseClusterTarget,
@@ -79,6 +80,8 @@ export class Gateway {
     }
     const method = request.method ?? '';
     const upgrade = upgradeToken(method, request.rawHeaders);
+    if (upgrade !== undefined && announcesBody(request.rawHeaders))
+      throw refuse('ERR_BAD_HEADERS', { why: 'an upgrade has no body' });
     const head: RequestHead = {
       method,
       target,
@@ -93,6 +96,8 @@ export class Gateway {
   /** The one place that says which cluster is addressed: authorization and routing both use its answer. */
   #target(request: IncomingMessage): { cluster: string; target: string } {
     const url = request.url ?? '';
+    // node:http shows the first of several: whoever reads the last would see another host.
+    if (countHosts(request.rawHeaders) > 1) throw refuse('ERR_BAD_HEADERS', { why: 'Host is there twice' });
     const ofHost = this.#clusterOfHost(request);
     if (ofHost === undefined) return parseClusterTarget(url);
     if (url.startsWith('/clusters/')) {
@@ -107,4 +112,10 @@ export class Gateway {
     const host = (request.headers.host ?? '').toLowerCase().replace(/:[0-9]*$/, '');
     return host.endsWith(`.${baseDomain}`) ? host.slice(0, -baseDomain.length - 1) : undefined;
   }
+}
+
+function countHosts(raw: readonly string[]): number {
+  let count = 0;
+  for (let i = 0; i < raw.length; i += 2) if (raw[i]?.toLowerCase() === 'host') count += 1;
+  return count;
 }

@@ -6,16 +6,18 @@
  * its own that sees agents' upgrades only.
  */
 
+import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import { upgradeToken } from '@fairlead/kube';
+import { announcesBody, refusalHeaders, refuse, statusBody, upgradeToken } from '@fairlead/kube';
 import type { ClusterRequests } from './cluster-requests.ts';
 import type { Gateway } from './gateway.ts';
 
 const LINK_PATH = '/agent/v1/link';
+const MAX_HEADER_BLOCK_BYTES = 96 * 1024;
 
 export interface PublicServerOptions {
   tls: { cert: string; key: string };
@@ -44,7 +46,7 @@ export function publicServer({ tls, gateway, clusters }: PublicServerOptions): P
       ...tls,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
-      maxHeaderSize: 96 * 1024,
+      maxHeaderSize: MAX_HEADER_BLOCK_BYTES,
       headersTimeout: 30_000,
       // An upload may take as long as it takes.
       requestTimeout: 0,
@@ -52,7 +54,8 @@ export function publicServer({ tls, gateway, clusters }: PublicServerOptions): P
       // exec with input from a file ends its half and waits for the output.
       allowHalfOpen: true,
       noDelay: true,
-      shouldUpgradeCallback: (request: IncomingMessage) => isAgentLink(request) || isClusterUpgrade(request),
+      shouldUpgradeCallback: (request: IncomingMessage) =>
+        !announcesBody(request.rawHeaders) && (isAgentLink(request) || isClusterUpgrade(request)),
     } as Parameters<typeof createServer>[0],
     (request, response) => handle(request, response),
   );
@@ -66,7 +69,28 @@ export function publicServer({ tls, gateway, clusters }: PublicServerOptions): P
     if (isAgentLink(request)) self.agentUpgrades.emit('upgrade', request, socket, head);
     else clusters.handleUpgrade(request, socket as Socket, head);
   });
-  // Half-open is for upgraded sockets only: an ordinary client that has ended is gone.
+  // The size of the block is the limit: beyond a count Node would drop headers and say nothing.
+  server.maxHeadersCount = 0;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+    answerUnreadable(error, socket as Socket),
+  );
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return self;
+}
+
+/** A request that could not even be parsed still gets a Status, and its connection ends: nothing after it can be trusted. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const refusal = tooLarge
+    ? refuse('ERR_HEADERS_TOO_LARGE', { limitBytes: MAX_HEADER_BLOCK_BYTES })
+    : refuse('ERR_BAD_HEADERS', { why: 'the request is no valid HTTP/1.1' });
+  const body = statusBody(refusal, randomBytes(9).toString('base64url'));
+  const headers = [...refusalHeaders(refusal, body.length), 'Connection', 'close'];
+  let head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  socket.end(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), body]));
 }
