@@ -202,7 +202,7 @@ func (p *pod) publish(ctx context.Context) {
 	status := p.status()
 	_, _, unchanged, err := podutil.PatchPodStatus(ctx, p.node.client, object.Namespace, object.Name, object.UID, old, *status.DeepCopy())
 	switch {
-	case apierrors.IsNotFound(err) || apierrors.IsConflict(err): // removed meanwhile, or another of the same name
+	case err != nil && p.isRemoved(ctx): // between its removal and the news of it
 	case err != nil && ctx.Err() == nil:
 		klog.ErrorS(err, "Writing the pod's status failed, trying again", "pod", klog.KObj(object))
 		time.AfterFunc(retryEvery, p.poke)
@@ -211,6 +211,13 @@ func (p *pod) publish(ctx context.Context) {
 		p.published = *status
 		p.mu.Unlock()
 	}
+}
+
+// isRemoved asks the API server whether it has this pod no longer, or another one of the same name.
+func (p *pod) isRemoved(ctx context.Context) bool {
+	object := p.current()
+	now, err := p.node.client.CoreV1().Pods(object.Namespace).Get(ctx, object.Name, metav1.GetOptions{})
+	return apierrors.IsNotFound(err) || (err == nil && now.UID != object.UID)
 }
 
 // container finds a container by name, whatever its kind.
