@@ -61,7 +61,11 @@ export async function dialWebSocket(url: string | URL, options: DialOptions = {}
       request.destroy();
       fail(`answered ${response.statusCode ?? 0} ${response.statusMessage ?? ''}`.trim());
     });
-    ws.once('error', (error: Error) => fail(error.message));
+    ws.once('error', (error: NodeJS.ErrnoException) => {
+      // The cause keeps its code (an untrusted certificate, a refused connection) and loses what must not be shown.
+      const cause = Object.assign(new Error(redact(error.message, options)), { code: error.code });
+      fail(error.message, cause);
+    });
   });
 }
 

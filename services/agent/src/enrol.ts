@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { ConfigError, readText } from '@fairlead/config';
 import {
   audienceOf,
+  EnrolmentError,
   exportAgentKey,
   newAgentKey,
   parseAgentKey,
@@ -93,18 +94,27 @@ function refused(status: number, text: string): AgentError {
 }
 
 /** Words for a relay that cannot be reached, with what to do where the cause is known. */
-export function unreachable(relay: URL, cause: Error): AgentError {
+export function unreachable(relay: URL, error: Error): AgentError {
+  const cause = rootCause(error);
+  if (cause instanceof EnrolmentError) {
+    return new AgentError(
+      'ERR_AGENT_RELAY_UNREACHABLE',
+      `what answers at ${relay.origin} is no Fairlead relay; check relay.url`,
+      { cause },
+    );
+  }
   const { code = '' } = cause as NodeJS.ErrnoException;
   const untrusted = /CERT|SELF_SIGNED|ISSUER|UNABLE_TO_VERIFY|ALTNAME/.test(code);
   const hint = untrusted
     ? '; set relay.caFile to the CA of its certificate, and relay.url to a name that it is for'
     : '';
-  return new AgentError(
-    'ERR_AGENT_RELAY_UNREACHABLE',
-    `cannot reach the relay at ${relay.origin}: ${cause.message || code}${hint}`,
-    {
-      retry: !untrusted,
-      cause,
-    },
-  );
+  const message = `cannot reach the relay at ${relay.origin}: ${cause.message || code}${hint}`;
+  return new AgentError('ERR_AGENT_RELAY_UNREACHABLE', message, { retry: !untrusted, cause });
+}
+
+/** The innermost cause: what a library wraps says less than what it wrapped. */
+function rootCause(error: Error): Error {
+  let inner = error;
+  for (let depth = 0; depth < 8 && inner.cause instanceof Error; depth++) inner = inner.cause;
+  return inner;
 }

@@ -31,6 +31,8 @@ export interface PublicServer {
   agentUpgrades: EventEmitter;
   /** Set by fastify's serverFactory. */
   api: RequestListener | undefined;
+  /** Ends every connection at once, upgraded ones too. */
+  destroyConnections(): void;
 }
 
 export function publicServer({ tls, gateway, clusters }: PublicServerOptions): PublicServer {
@@ -59,7 +61,15 @@ export function publicServer({ tls, gateway, clusters }: PublicServerOptions): P
     } as Parameters<typeof createServer>[0],
     (request, response) => handle(request, response),
   );
-  const self: PublicServer = { server, agentUpgrades: new EventEmitter(), api: undefined };
+  const sockets = new Set<Socket>();
+  const self: PublicServer = {
+    server,
+    agentUpgrades: new EventEmitter(),
+    api: undefined,
+    destroyConnections: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
   const isAgentLink = (request: IncomingMessage): boolean => request.url === LINK_PATH;
   const isClusterUpgrade = (request: IncomingMessage): boolean =>
     gateway.serves(request) && upgradeToken(request.method ?? '', request.rawHeaders) !== undefined;
@@ -68,6 +78,11 @@ export function publicServer({ tls, gateway, clusters }: PublicServerOptions): P
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isAgentLink(request)) self.agentUpgrades.emit('upgrade', request, socket, head);
     else clusters.handleUpgrade(request, socket as Socket, head);
+  });
+  // The TCP sockets beneath: one that was upgraded, or never finished its handshake, is known by no other name.
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   // The size of the block is the limit: beyond a count Node would drop headers and say nothing.
   server.maxHeadersCount = 0;

@@ -114,7 +114,9 @@ async function assemble(config: RelayConfig, registry: Registry, log: Logger): P
     stop: async () => {
       draining = true;
       for (const link of all()) link.close('the relay stops');
-      await Promise.all([app.close(), closed(front.server), closed(internal)]);
+      const publicClosed = closed(front.server);
+      front.destroyConnections();
+      await Promise.all([app.close(), publicClosed, closed(internal)]);
       registry.close();
     },
   };
