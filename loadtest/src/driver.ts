@@ -34,6 +34,8 @@ export interface Path {
   caFile: string;
   tokenFile: string;
   roles: Record<string, number>;
+  /** The relay's metrics, where there is one. */
+  metricsUrl?: string;
 }
 
 export interface Drive {

@@ -1,6 +1,5 @@
 /** The floors that a release must reach, as ratios of one run. */
 
-import { SUM_OF_WINDOWS } from './stalled.ts';
 import type { Results } from './results.ts';
 
 export interface Floor {
@@ -33,7 +32,7 @@ export function floors(results: Results): Floor[] {
     most(
       'Relay memory with 100 stalled readers, times the sum of windows',
       1.3,
-      divide(get(results, 'stalled', 'ours', 'growthBytes'), SUM_OF_WINDOWS),
+      divide(get(results, 'stalled', 'ours', 'growthBytes'), get(results, 'stalled', 'ours', 'windowBytes')),
     ),
   ];
   return all.filter((floor) => floor !== undefined);

@@ -3,7 +3,7 @@
 import type { Floor } from './floors.ts';
 import type { Results } from './results.ts';
 import { SCENARIOS, type Figures } from './scenarios.ts';
-import { STALLED, SUM_OF_WINDOWS } from './stalled.ts';
+import { STALLED } from './stalled.ts';
 
 const MIB = 1024 * 1024;
 
@@ -42,10 +42,12 @@ function figures(results: Results): string {
       rows.push([`${title}, ${unit}`, ...row(figure, direct, front, ours)]);
     }
   }
-  for (const [name, { othersP99Ms, p99Ms, growthBytes }] of Object.entries(results['stalled'] ?? {})) {
+  for (const [name, { othersP99Ms, p99Ms, growthBytes, windowBytes }] of Object.entries(
+    results['stalled'] ?? {},
+  )) {
     const cells = [
       `${number(othersP99Ms)} → ${number(p99Ms)}`,
-      `${((growthBytes ?? 0) / MIB).toFixed(1)} MiB of ${(SUM_OF_WINDOWS / MIB).toFixed(0)}`,
+      `${((growthBytes ?? 0) / MIB).toFixed(1)} MiB of ${((windowBytes ?? 0) / MIB).toFixed(0)}`,
     ];
     rows.push([
       `${STALLED} stalled readers, ${name}: others' p99 ms; memory growth of ${name === 'ours' ? 'the relay, of the sum of windows' : 'the proxy'}`,

@@ -33,6 +33,13 @@ export interface Paths {
   ours: Path;
 }
 
+interface RunningRelay {
+  started: Started;
+  url: string;
+  api: RelayApi;
+  metricsUrl: string;
+}
+
 /** Everything of one run on disk and in processes; `close` removes both. */
 export class Setup {
   readonly dir = mkdtempSync(join(tmpdir(), 'fairlead-bench-'));
@@ -45,7 +52,7 @@ export class Setup {
   readonly #tls: { cert: string; key: string };
   readonly #userToken: string;
   readonly #publicKey: string;
-  #relay: { started: Started; url: string; api: RelayApi } | undefined;
+  #relay: RunningRelay | undefined;
 
   private constructor(
     processes: Processes,
@@ -122,6 +129,7 @@ export class Setup {
         base: `${relay.url}/clusters/${upstream.cluster}`,
         ...common,
         roles: { ...upstream.roles, relay: relay.started.pid, agent: agent.pid },
+        metricsUrl: relay.metricsUrl,
       },
     };
   }
@@ -143,7 +151,7 @@ export class Setup {
     ]);
   }
 
-  async #startRelay(): Promise<{ started: Started; url: string; api: RelayApi }> {
+  async #startRelay(): Promise<RunningRelay> {
     if (this.#relay) return this.#relay;
     const [port, internal] = await freePorts(2);
     const jwk = {
@@ -174,7 +182,7 @@ export class Setup {
     const started = this.#node('relay', this.file('relay.json', JSON.stringify(config)));
     const url = `https://localhost:${port}`;
     const api = new RelayApi(url, this.#ca.cert, this.#mint('admin'));
-    this.#relay = { started, url, api };
+    this.#relay = { started, url, api, metricsUrl: `http://127.0.0.1:${internal}/metrics` };
     await api.up(started);
     return this.#relay;
   }

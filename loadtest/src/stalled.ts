@@ -1,6 +1,5 @@
 /** A hundred callers who ask for long answers and never read them: what others feel, and what the relay keeps. */
 
-import { DEFAULT_LIMITS } from '@fairlead/tunnel';
 import type { Driver, Path } from './driver.ts';
 import { residentBytes } from './processes.ts';
 import { checked, OBJECT, type Figures } from './scenarios.ts';
@@ -9,10 +8,10 @@ export const STALLED = 100;
 const SETTLE_MS = 700;
 const MAX_STALL_SECONDS = 60;
 
-/** Bytes that the windows of all stalled readers may hold: none of them grows, since nothing is read. */
-export const SUM_OF_WINDOWS = STALLED * DEFAULT_LIMITS.initialWindowBytes;
-
-/** `others*` are GETs at 200/s without and with the stalled readers; growth is of relay or front, in bytes. */
+/**
+ * `others*` are GETs at 200/s without and with the stalled readers; growth is of relay or front, in bytes;
+ * `windowBytes` is what the relay holds unread: nothing being read, all of every window.
+ */
 export async function stalledReaders(driver: Driver, path: Path, seconds: number): Promise<Figures> {
   const pid = path.roles['relay'] ?? path.roles['front'] ?? 0;
   const others = () =>
@@ -35,9 +34,16 @@ export async function stalledReaders(driver: Driver, path: Path, seconds: number
       othersP99Ms: before.p99Ms,
       p50Ms: during.p50Ms,
       p99Ms: during.p99Ms,
+      windowBytes: await unreadBytes(path),
       growthBytes: Math.max(growth, residentBytes(pid) - rssBefore),
     };
   } finally {
     await stall.stop();
   }
+}
+
+async function unreadBytes({ metricsUrl }: Path): Promise<number> {
+  if (metricsUrl === undefined) return 0;
+  const text = await (await fetch(metricsUrl)).text();
+  return Number(/^fairlead_relay_unread_bytes (\S+)$/m.exec(text)?.[1] ?? 0);
 }
