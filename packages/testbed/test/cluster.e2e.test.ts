@@ -149,8 +149,8 @@ t.test('exec on a terminal has its size, follows it and has job control', async 
     terminal.resize(120, 40);
     waitForSize('40 120');
     await terminal.shown('size 40 120');
-    terminal.type('cat\rstill here\r');
-    await terminal.shown('still here\nstill here');
+    terminal.type('tr a-z A-Z\rstill here\r');
+    await terminal.shown('STILL HERE');
     terminal.type('\u0003');
     await terminal.shown('^C'); // what is typed before the signal is discarded
     terminal.type("echo $? aft''er\r");

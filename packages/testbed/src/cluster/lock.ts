@@ -1,4 +1,5 @@
 // A lock between processes of one machine: a file that names its holder.
+import { randomUUID } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -18,7 +19,7 @@ export async function withLock<T>(file: string, onWait: () => void, work: () => 
 }
 
 async function take(file: string): Promise<boolean> {
-  const own = `${file}.${process.pid}`;
+  const own = `${file}.${randomUUID()}`;
   await writeFile(own, String(process.pid));
   try {
     await link(own, file); // the lock is never there without its holder's name in it
