@@ -14,11 +14,11 @@ export const AccessRuleSchema = Type.Object(
     users: Names,
     /** Group names, likewise; for Entra the object id. */
     groups: Names,
-    /** `namespace:name`, of the cluster itself. */
+    /** `namespace:name`, of the cluster itself; `*` for every service account of it. */
     serviceAccounts: Type.Optional(
       Type.Array(
         Type.String({
-          pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$',
+          pattern: '^(\\*|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$',
         }),
         { maxItems: 10_000, default: [] },
       ),

@@ -26,6 +26,7 @@ interface Subjects {
 }
 
 const EVERY_CLUSTER = '*';
+const EVERY_ACCOUNT = '*';
 
 /** Names match exactly and with their case. Whoever no rule names may do nothing. */
 export class Access {
@@ -86,7 +87,10 @@ export class Access {
 
 function names(subjects: Subjects, principal: PrincipalLike): boolean {
   if (principal.kind === 'serviceAccount') {
-    return subjects.serviceAccounts.has(`${principal.namespace}:${principal.name}`);
+    const { serviceAccounts } = subjects;
+    return (
+      serviceAccounts.has(EVERY_ACCOUNT) || serviceAccounts.has(`${principal.namespace}:${principal.name}`)
+    );
   }
   return subjects.users.has(principal.user) || principal.groups.some((group) => subjects.groups.has(group));
 }

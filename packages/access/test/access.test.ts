@@ -101,3 +101,20 @@ t.test('configuration', async (t) => {
     t.notOk(schema.Check([wrong]), JSON.stringify(wrong));
   }
 });
+
+t.test('a rule for every service account admits those of its own cluster only', async (t) => {
+  const access = new Access([{ cluster: 'dev', serviceAccounts: ['*'] }]);
+  const account = (cluster: string) => ({
+    kind: 'serviceAccount' as const,
+    user: 'system:serviceaccount:default:robot',
+    groups: [],
+    extra: {},
+    cluster,
+    namespace: 'default',
+    name: 'robot',
+  });
+  t.match(access.decide(account('dev'), 'token', 'dev'), { allowed: true, identity: { kind: 'token' } });
+  t.match(access.decide(account('other'), 'token', 'dev'), { allowed: false });
+  const user = { kind: 'user' as const, user: '*', groups: [], extra: {} };
+  t.match(access.decide(user, 'token', 'dev'), { allowed: false }, 'no user is meant');
+});

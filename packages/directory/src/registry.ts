@@ -31,7 +31,10 @@ export interface Registry extends Disposable {
   removeCluster(name: string): void;
   /** ERR_DIRECTORY_CLUSTER_UNKNOWN. */
   createJoinToken(cluster: string, ttlMs: number): JoinToken;
-  /** Trades a join token, once, for the right of `keyId` to speak for the token's cluster. ERR_DIRECTORY_TOKEN_*. */
+  /**
+   * Trades a join token, for one key, for the right of `keyId` to speak for the token's cluster. The same key may repeat
+   * it. ERR_DIRECTORY_TOKEN_*, ERR_DIRECTORY_KEY_TAKEN.
+   */
   redeemJoinToken(token: string, key: { keyId: string; publicKey: string }): AgentKeyRecord;
   agentKey(keyId: string): AgentKeyRecord | undefined;
   close(): void;

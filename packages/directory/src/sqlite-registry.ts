@@ -10,7 +10,7 @@ const SCHEMA = `
   CREATE TABLE clusters (name TEXT PRIMARY KEY, created_at_ms INTEGER NOT NULL) STRICT;
   CREATE TABLE join_tokens (
     hash TEXT PRIMARY KEY, cluster TEXT NOT NULL REFERENCES clusters (name) ON DELETE CASCADE,
-    expires_at_ms INTEGER NOT NULL, used_at_ms INTEGER) STRICT;
+    expires_at_ms INTEGER NOT NULL, used_at_ms INTEGER, used_by TEXT) STRICT;
   CREATE TABLE agent_keys (
     key_id TEXT PRIMARY KEY, cluster TEXT NOT NULL REFERENCES clusters (name) ON DELETE CASCADE,
     public_key TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) STRICT;
@@ -104,7 +104,7 @@ class SqliteRegistry implements Registry {
     if (!this.cluster(cluster)) throw unknownCluster(cluster);
     const token = `flj_${randomBytes(32).toString('base64url')}`;
     const expiresAtMs = this.#now() + ttlMs;
-    this.#sql('INSERT INTO join_tokens VALUES (?, ?, ?, NULL)').run(hash(token), cluster, expiresAtMs);
+    this.#sql('INSERT INTO join_tokens VALUES (?, ?, ?, NULL, NULL)').run(hash(token), cluster, expiresAtMs);
     return { token, expiresAtMs };
   }
 
@@ -112,22 +112,25 @@ class SqliteRegistry implements Registry {
     const now = this.#now();
     this.#db.exec('BEGIN IMMEDIATE');
     try {
-      const row = this.#sql('SELECT cluster, expires_at_ms, used_at_ms FROM join_tokens WHERE hash = ?').get(
-        hash(token),
-      );
-      if (!row) throw new DirectoryError('ERR_DIRECTORY_TOKEN_UNKNOWN', 'the join token is not known here');
-      if (row['used_at_ms'] !== null)
-        throw new DirectoryError('ERR_DIRECTORY_TOKEN_USED', 'the join token was used before');
-      if (Number(row['expires_at_ms']) <= now) {
-        throw new DirectoryError('ERR_DIRECTORY_TOKEN_EXPIRED', 'the join token has expired');
+      const cluster = this.#clusterOfToken(token, key.keyId, now);
+      const known = this.agentKey(key.keyId);
+      if (known && (known.cluster !== cluster || known.revoked)) {
+        throw new DirectoryError(
+          'ERR_DIRECTORY_KEY_TAKEN',
+          'this agent key is revoked or speaks for another cluster',
+        );
       }
-      const cluster = String(row['cluster']);
-      this.#sql('UPDATE join_tokens SET used_at_ms = ? WHERE hash = ?').run(now, hash(token));
-      // A key that speaks for another cluster stays with it: a plain INSERT fails and nothing is redeemed.
-      this.#sql('INSERT INTO agent_keys (key_id, cluster, public_key) VALUES (?, ?, ?)').run(
+      if (!known) {
+        this.#sql('INSERT INTO agent_keys (key_id, cluster, public_key) VALUES (?, ?, ?)').run(
+          key.keyId,
+          cluster,
+          key.publicKey,
+        );
+      }
+      this.#sql('UPDATE join_tokens SET used_at_ms = ?, used_by = ? WHERE hash = ?').run(
+        now,
         key.keyId,
-        cluster,
-        key.publicKey,
+        hash(token),
       );
       this.#db.exec('COMMIT');
       return { ...key, cluster, revoked: false };
@@ -135,6 +138,21 @@ class SqliteRegistry implements Registry {
       this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** The same key may redeem again: the answer to its first time may have been lost on the way. */
+  #clusterOfToken(token: string, keyId: string, now: number): string {
+    const row = this.#sql('SELECT cluster, expires_at_ms, used_by FROM join_tokens WHERE hash = ?').get(
+      hash(token),
+    );
+    if (!row) throw new DirectoryError('ERR_DIRECTORY_TOKEN_UNKNOWN', 'the join token is not known here');
+    if (row['used_by'] !== null && row['used_by'] !== keyId) {
+      throw new DirectoryError('ERR_DIRECTORY_TOKEN_USED', 'the join token was used before');
+    }
+    if (Number(row['expires_at_ms']) <= now) {
+      throw new DirectoryError('ERR_DIRECTORY_TOKEN_EXPIRED', 'the join token has expired');
+    }
+    return String(row['cluster']);
   }
 
   agentKey(keyId: string): AgentKeyRecord | undefined {

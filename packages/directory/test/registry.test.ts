@@ -42,7 +42,9 @@ t.test('a key of one cluster cannot be enrolled for another, and the token stays
   registry.addCluster('b');
   registry.redeemJoinToken(registry.createJoinToken('a', 1000).token, { keyId: 'k', publicKey: 'p' });
   const forB = registry.createJoinToken('b', 1000).token;
-  t.throws(() => registry.redeemJoinToken(forB, { keyId: 'k', publicKey: 'p' }));
+  t.throws(() => registry.redeemJoinToken(forB, { keyId: 'k', publicKey: 'p' }), {
+    code: 'ERR_DIRECTORY_KEY_TAKEN',
+  });
   t.match(registry.agentKey('k'), { cluster: 'a' });
   t.match(registry.redeemJoinToken(forB, { keyId: 'k2', publicKey: 'p2' }), { cluster: 'b' });
 });
@@ -106,4 +108,21 @@ t.test('a request takes the least loaded link that is not draining', async (t) =
   table.remove('demo', busy);
   t.equal(table.pick('demo'), undefined);
   t.equal(table.count('demo'), 1);
+});
+
+t.test('a key whose enrolment was answered but not heard may repeat it', async (t) => {
+  using registry = openSqliteRegistry(':memory:');
+  registry.addCluster('demo');
+  const key = { keyId: 'k', publicKey: 'p' };
+  const { token } = registry.createJoinToken('demo', 1000);
+  registry.redeemJoinToken(token, key);
+  t.match(registry.redeemJoinToken(token, key), { cluster: 'demo' });
+  t.match(
+    registry.redeemJoinToken(registry.createJoinToken('demo', 1000).token, key),
+    { cluster: 'demo' },
+    'a new token too',
+  );
+  t.throws(() => registry.redeemJoinToken(token, { keyId: 'other', publicKey: 'q' }), {
+    code: 'ERR_DIRECTORY_TOKEN_USED',
+  });
 });

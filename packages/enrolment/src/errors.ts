@@ -1,6 +1,6 @@
-/** Errors of enrolment: a key, a proof or a message that is not what it must be. */
+/** Errors of enrolment: a key or a message that is not what it must be. */
 
-export type EnrolmentErrorCode = 'ERR_ENROLMENT_KEY' | 'ERR_ENROLMENT_PROOF' | 'ERR_ENROLMENT_MESSAGE';
+export type EnrolmentErrorCode = 'ERR_ENROLMENT_KEY' | 'ERR_ENROLMENT_MESSAGE';
 
 export class EnrolmentError extends Error {
   readonly code: EnrolmentErrorCode;

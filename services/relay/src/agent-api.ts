@@ -67,6 +67,9 @@ function enrol(
     });
     return { cluster: key.cluster, keyId: key.keyId };
   } catch (error) {
+    if (error instanceof DirectoryError && error.code === 'ERR_DIRECTORY_KEY_TAKEN') {
+      throw new ApiError(403, error.code, `${error.message}; remove its key file to make a new one`);
+    }
     if (error instanceof DirectoryError && error.code.startsWith('ERR_DIRECTORY_TOKEN')) {
       throw new ApiError(403, error.code, `${error.message}; make a new one with "fairlead clusters add"`);
     }

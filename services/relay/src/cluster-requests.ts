@@ -88,14 +88,17 @@ class Exchange {
     admitted: Admitted,
     { sendContinue, upgrade }: { sendContinue: boolean; upgrade?: { socket: Socket; first: Buffer } },
   ): void {
-    this.#options.metrics.open.inc();
+    let answered: Refusal | undefined;
     forward(admitted, this.#request, this.#response, {
       ownHosts: this.#options.ownHosts,
       sendContinue,
-      refused: (refusal) => this.#refuse(refusal, false),
+      refused: (refusal) => {
+        answered = refusal;
+        this.#answer(refusal);
+      },
       ended: (status, reason) => {
         this.#options.metrics.open.dec();
-        this.#log(status, reason);
+        this.#log(status ?? answered?.status, answered?.code ?? reason, answered?.cause);
       },
       ...(upgrade === undefined
         ? {}
@@ -107,9 +110,17 @@ class Exchange {
             },
           }),
     });
+    // After forward(): one that throws has opened no stream, and is answered and counted by run().
+    this.#options.metrics.open.inc();
   }
 
-  #refuse(refusal: Refusal, log = true): void {
+  /** Answers and logs a request that was never sent on. */
+  #refuse(refusal: Refusal): void {
+    this.#answer(refusal);
+    this.#log(refusal.status, refusal.code, refusal.cause);
+  }
+
+  #answer(refusal: Refusal): void {
     const response = this.#response;
     if (response.headersSent || response.destroyed) {
       response.destroy();
@@ -120,7 +131,6 @@ class Exchange {
     if (!this.#request.complete) response.shouldKeepAlive = false;
     response.writeHead(refusal.status, refusalHeaders(refusal, body.length));
     response.end(body);
-    if (log || refusal.code === 'ERR_INTERNAL') this.#log(refusal.status, refusal.code, refusal.cause);
   }
 
   #log(status: number | undefined, reason: string | undefined, cause?: unknown): void {

@@ -76,7 +76,18 @@ function sendBody(
   request.once('end', () => {
     if (!stream.closed) stream.end();
   });
+  answer.onEnd = () => {
+    if (request.complete) return;
+    // Answered before the upload was over: the rest is read for a while, so that the caller gets to read the answer.
+    request.resume();
+    const { socket } = request;
+    const timer = setTimeout(() => request.complete || socket.destroy(), LATE_UPLOAD_MS);
+    socket.once('close', () => clearTimeout(timer));
+    request.once('end', () => clearTimeout(timer));
+  };
 }
+
+const LATE_UPLOAD_MS = 1000;
 
 /** The answer's side of the stream. */
 class Answer implements StreamHandler {
@@ -88,6 +99,7 @@ class Answer implements StreamHandler {
   #owed = 0;
   #over = false;
   onWritable: (() => void) | undefined;
+  onEnd: (() => void) | undefined;
 
   constructor(admitted: Admitted, response: ServerResponse, options: ForwardOptions) {
     this.#admitted = admitted;
@@ -146,6 +158,9 @@ class Answer implements StreamHandler {
       this.#options.refused(refuse('ERR_BAD_RESPONSE', { cluster: this.#admitted.cluster }));
     } else this.#response.end();
     this.#finish(undefined);
+    // A refused upgrade, or an upload that was answered early: our half has no taker any more.
+    if (this.#stream && !this.#stream.closed) this.#stream.reset(ResetCode.CANCEL, 'answered');
+    this.onEnd?.();
   }
 
   reset(code: number, message: string): void {
