@@ -12,7 +12,7 @@ import {
 const LENGTH = 512 * 1024;
 const rewrite = { prefix: '/clusters/a', ownHosts: ['h'] };
 
-t.test('512 KiB of one piece repeated is read within a second, everywhere', async (t) => {
+t.test('512 KiB of one piece repeated is read in far less than its square, everywhere', async (t) => {
   for (const piece of [
     ' ',
     '\t',
@@ -61,14 +61,16 @@ t.test('512 KiB of one piece repeated is read within a second, everywhere', asyn
         }),
     ];
     for (const [index, attempt] of attempts.entries()) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       try {
         attempt();
       } catch (error) {
         if (typeof (error as { code?: unknown }).code !== 'string') throw error;
       }
-      const tookMs = performance.now() - start;
-      t.ok(tookMs < 1000, `${encodeURIComponent(piece)} in attempt ${index}: ${tookMs.toFixed(0)} ms`);
+      // CPU time and a wide bound: the square of this length would take minutes on any machine.
+      const { user, system } = process.cpuUsage(start);
+      const tookMs = (user + system) / 1000;
+      t.ok(tookMs < 20_000, `${encodeURIComponent(piece)} in attempt ${index}: ${tookMs.toFixed(0)} ms`);
     }
   }
 });
