@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -232,6 +233,14 @@ func stall(target *target, count int, until time.Time) error {
 	conns, err := target.dialAll(count)
 	if err != nil {
 		return err
+	}
+	for _, conn := range conns {
+		// Else the kernel would read some MB for each of them, for seconds.
+		if tcp, ok := conn.raw.NetConn().(*net.TCPConn); ok {
+			if err := tcp.SetReadBuffer(ioBytes); err != nil {
+				return err
+			}
+		}
 	}
 	failures := make(chan error, count)
 	var group sync.WaitGroup

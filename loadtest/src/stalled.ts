@@ -5,7 +5,10 @@ import { residentBytes } from './processes.ts';
 import { checked, OBJECT, type Figures } from './scenarios.ts';
 
 export const STALLED = 100;
-const SETTLE_MS = 700;
+/** The kernel's buffers fill first: until then the readers are only slow. */
+const POLL_MS = 500;
+const POLLS = 24;
+const POLLS_WITHOUT_METRICS = 6;
 const MAX_STALL_SECONDS = 60;
 
 /**
@@ -26,7 +29,7 @@ export async function stalledReaders(driver: Driver, path: Path, seconds: number
   });
   try {
     await stall.firstLine;
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await settled(path);
     const growth = residentBytes(pid) - rssBefore;
     const during = await others();
     return {
@@ -46,4 +49,15 @@ async function unreadBytes({ metricsUrl }: Path): Promise<number> {
   if (metricsUrl === undefined) return 0;
   const text = await (await fetch(metricsUrl)).text();
   return Number(/^fairlead_relay_unread_bytes (\S+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/** Resolves when the relay's unread bytes stand still, or after 12 s; for a path without a relay after 3 s. */
+async function settled(path: Path): Promise<void> {
+  let last = 0;
+  for (let i = 0; i < (path.metricsUrl === undefined ? POLLS_WITHOUT_METRICS : POLLS); i++) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const unread = await unreadBytes(path);
+    if (unread > 0 && unread === last) return;
+    last = unread;
+  }
 }
