@@ -17,7 +17,7 @@ const REFUSAL = '{"kind":"Status","apiVersion":"v1","status":"Failure","reason":
  * - `refuse-CODE`: an ordinary answer with that status and a Status body; the connection stays open
  * - `bad-accept`: 101 with a wrong Sec-WebSocket-Accept; `no-accept`: with none
  * - `wrong-protocol`: 101 with `Upgrade: something-else`; `no-upgrade-header`: 101 with none
- * - `die`: closes without an answer; `hang`: answers nothing; `die-after-101`: 101, some bytes, then a reset
+ * - `die`: closes without an answer; `hang`: answers nothing; `die-after-101`: 101, `partial`, then the whole connection is gone
  */
 export function answerUpgrade(
   req: IncomingMessage,
@@ -38,9 +38,9 @@ export function answerUpgrade(
   };
   count(head);
   socket.on('data', count);
-  if (mode === 'hang') return;
+  if (mode === 'hang') return void socket.on('end', () => socket.end());
   socket.write(switching(req, mode) + (mode === 'early-bytes' ? EARLY_BYTES : ''), 'latin1');
-  if (mode === 'die-after-101') return void socket.write('partial', () => socket.resetAndDestroy());
+  if (mode === 'die-after-101') return void socket.write('partial', () => socket.destroy());
   if (mode === 'server-ends-first') return void socket.end('bye');
   if (mode === 'half-close') {
     socket.on('end', () => socket.end(`received ${record.upgradeBytes} bytes`));

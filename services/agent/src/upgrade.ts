@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { encodeResponseHead, type RequestHead } from '@fairlead/kube';
 import { ResetCode, type Stream } from '@fairlead/tunnel';
 import { failureOf } from './failure.ts';
@@ -32,6 +33,7 @@ export function sendUpgrade(
     maxHeaderSize: 128 * 1024,
     ...(server.ca === undefined ? {} : { ca: server.ca }),
   } as RequestOptions);
+  upstream.maxHeadersCount = 0;
   const early = new EarlyBytes();
   stream.handler = {
     data: (chunk) => early.push(chunk),
@@ -42,19 +44,38 @@ export function sendUpgrade(
     () => upstream.destroy(new Error('no connection in time')),
     server.connectTimeoutMs,
   );
-  upstream.once('socket', (socket) => socket.once('secureConnect', () => clearTimeout(connecting)));
-  upstream.once('close', () => clearTimeout(connecting));
+  let late = false;
+  let answering: NodeJS.Timeout | undefined;
+  const answered = (): void => {
+    clearTimeout(connecting);
+    clearTimeout(answering);
+  };
+  upstream.once('socket', (socket) =>
+    socket.once('secureConnect', () => {
+      clearTimeout(connecting);
+      answering = setTimeout(() => {
+        late = true;
+        upstream.destroy(new Error('no answer in time'));
+      }, server.responseTimeoutMs);
+    }),
+  );
+  upstream.once('close', answered);
   upstream.once('error', (error) => {
+    if (late) return stream.reset(ResetCode.TIMEOUT, 'the API server did not begin an answer in time');
     const { code, message } = failureOf(error);
     stream.reset(code, message);
   });
-  upstream.once('response', (answer) => passOn(stream, upstream, answer));
+  upstream.once('response', (answer) => {
+    answered();
+    if (answer.statusCode !== 101) passOn(stream, upstream, answer);
+    // node:http takes a 101 without Upgrade for an ordinary answer; the relay would take it for an upgrade.
+    else badUpgrade(stream, answer.socket, 'the API server switched to no protocol');
+  });
   upstream.once('upgrade', (answer, socket, first) => {
-    clearTimeout(connecting);
+    answered();
     const refusal = whyNotUpgraded(request, answer);
     if (refusal !== undefined) {
-      socket.destroy();
-      stream.reset(ResetCode.UPSTREAM_BAD_UPGRADE, refusal);
+      badUpgrade(stream, socket, refusal);
       return;
     }
     stream.head(
@@ -63,6 +84,11 @@ export function sendUpgrade(
     splice(stream, socket as Socket, first, early);
   });
   upstream.end();
+}
+
+function badUpgrade(stream: Stream, socket: Duplex, why: string): void {
+  stream.reset(ResetCode.UPSTREAM_BAD_UPGRADE, why);
+  socket.destroy();
 }
 
 /** A 101 must be the upgrade that was asked for (RFC 9110 7.8, RFC 6455 4.1), else its bytes are somebody else's. */
@@ -133,13 +159,16 @@ function splice(stream: Stream, socket: Socket, first: Buffer, early: EarlyBytes
     if (!stream.write(chunk)) socket.pause();
   });
   socket.once('end', () => stream.end());
-  socket.once('error', () =>
-    stream.reset(ResetCode.UPSTREAM_ABORTED, 'the connection to the API server broke'),
-  );
-  socket.once('close', () => {
+  const gone = (): void => {
     if (!socket.readableEnded)
-      stream.reset(ResetCode.UPSTREAM_ABORTED, 'the connection to the API server closed');
-  });
+      stream.reset(ResetCode.UPSTREAM_ABORTED, 'the connection to the API server broke');
+    // All its output is on the way to the caller: a reset would cut that off. What still comes has no taker.
+    else stream.handler = { data: (chunk) => stream.consumed(chunk.length), end: () => {}, reset: () => {} };
+    if (owed > 0 && !stream.closed) stream.consumed(owed);
+    owed = 0;
+  };
+  socket.once('error', gone);
+  socket.once('close', gone);
 }
 
 /** Bytes that arrive before the 101, bounded by the stream's window since none of them is consumed yet. */
