@@ -43,9 +43,13 @@ export class ClusterRequests {
     response.assignSocket(socket);
     // Without an upgrade this connection has no parser any more: after the answer it ends.
     response.once('finish', () => socket.destroySoon());
+    // Half-open is for what is upgraded: before that, a caller that has ended is gone.
+    const gone = (): void => void socket.destroy();
+    socket.once('end', gone);
+    socket.read(0);
     const exchange = new Exchange(this.#options, request, response);
     exchange.run((admitted) =>
-      exchange.forward(admitted, { sendContinue: false, upgrade: { socket, first } }),
+      exchange.forward(admitted, { sendContinue: false, upgrade: { socket, first, gone } }),
     );
   }
 }
@@ -86,7 +90,10 @@ class Exchange {
 
   forward(
     admitted: Admitted,
-    { sendContinue, upgrade }: { sendContinue: boolean; upgrade?: { socket: Socket; first: Buffer } },
+    {
+      sendContinue,
+      upgrade,
+    }: { sendContinue: boolean; upgrade?: { socket: Socket; first: Buffer; gone: () => void } },
   ): void {
     let answered: Refusal | undefined;
     forward(admitted, this.#request, this.#response, {
@@ -104,6 +111,7 @@ class Exchange {
         ? {}
         : {
             upgraded: (stream, status, message, headers) => {
+              upgrade.socket.off('end', upgrade.gone);
               this.#response.detachSocket(upgrade.socket);
               const all = [...headers, ...upgradeHeaders(admitted.head.upgrade ?? 'websocket')];
               splice(stream, upgrade.socket, { status, message, headers: all }, upgrade.first);
