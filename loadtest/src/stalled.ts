@@ -7,7 +7,7 @@ import { checked, OBJECT, type Figures } from './scenarios.ts';
 export const STALLED = 100;
 /** The kernel's buffers fill first: until then the readers are only slow. */
 const POLL_MS = 500;
-const POLLS = 24;
+const POLLS = 40;
 const POLLS_WITHOUT_METRICS = 6;
 const MAX_STALL_SECONDS = 60;
 
@@ -51,7 +51,7 @@ async function unreadBytes({ metricsUrl }: Path): Promise<number> {
   return Number(/^fairlead_relay_unread_bytes (\S+)$/m.exec(text)?.[1] ?? 0);
 }
 
-/** Resolves when the relay's unread bytes stand still, or after 12 s; for a path without a relay after 3 s. */
+/** Resolves when the relay's unread bytes stand still, or after 20 s; for a path without a relay after 3 s. */
 async function settled(path: Path): Promise<void> {
   let last = 0;
   for (let i = 0; i < (path.metricsUrl === undefined ? POLLS_WITHOUT_METRICS : POLLS); i++) {
