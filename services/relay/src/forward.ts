@@ -6,6 +6,7 @@ import {
   decodeResponseHead,
   encodeRequestHead,
   forwardResponseHeaders,
+  KubeError,
   refuse,
   type Refusal,
 } from '@fairlead/kube';
@@ -123,17 +124,33 @@ class Answer implements StreamHandler {
   }
 
   head(meta: Buffer): void {
+    try {
+      this.#begin(meta);
+    } catch (error) {
+      // Nothing has been written: the caller gets to know, and the stream is of no use any more.
+      this.#over = true;
+      this.#stream?.reset(ResetCode.CANCEL, 'the answer cannot be passed on');
+      const why = error instanceof KubeError ? error.message : 'it is no valid HTTP';
+      const { cluster } = this.#admitted;
+      this.#status = undefined;
+      this.#options.refused(refuse('ERR_BAD_RESPONSE', { cluster, why }, { cause: error }));
+      this.#options.ended(undefined, 'bad answer');
+    }
+  }
+
+  #begin(meta: Buffer): void {
     const stream = this.#stream;
     const { status, message, headers } = decodeResponseHead(meta);
     const forwarded = forwardResponseHeaders(headers, {
       prefix: `/clusters/${this.#admitted.cluster}`,
       ownHosts: this.#options.ownHosts,
     });
+    if (status < 200 && (status !== 101 || !stream || !this.#options.upgraded))
+      throw new KubeError('ERR_KUBE_RESPONSE', `it has status ${status}, which was not asked for`);
     this.#status = status;
     if (status === 101) {
-      if (!stream || !this.#options.upgraded) throw new Error('an upgrade that was not asked for');
       this.#over = true;
-      this.#options.upgraded(stream, status, message, forwarded);
+      this.#options.upgraded?.(stream as Stream, status, message, forwarded);
       this.#options.ended(101, undefined);
       return;
     }
