@@ -90,6 +90,17 @@ t.test('B15 an upgrade with a body: refused, for its bytes would be read as two 
     t.equal(statusOf(text), 400, lines.join(' | '));
     t.same(arrived(relayed, path), []);
   }
+  const stranger = requestText('/upgrade/echo', {
+    token: null,
+    method: 'POST',
+    lines: [...SPDY, 'Content-Length: 5'],
+    body: 'hello',
+  });
+  t.equal(statusOf(await exchange(relayed, stranger)), 401, 'without a token as well: the relay lives on');
+  const link = stranger
+    .replace('/clusters/demo/upgrade/echo', '/agent/v1/link')
+    .replace('SPDY/3.1', 'websocket');
+  t.ok(statusOf(await exchange(relayed, link, (text) => statusOf(text) > 0)) >= 400, 'nor is it an agent');
   const path = mark();
   const lines = [...SPDY, 'Content-Length: 0'];
   const text = await exchange(

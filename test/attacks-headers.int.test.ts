@@ -359,11 +359,20 @@ t.test('no request reaches the API server without the caller’s identity, whate
     'CONNECT',
   );
   const suffix = fc.constantFrom('', '', '?watch=1', '//', '%41;x', 'a b', '../x', '%2e%2e/', '\\');
-  const token = fc.constantFrom(mint(), mint(), mint({ sub: 'mallory' }), mint({ sub: '' }), 'junk', null);
+  const token = fc.constantFrom(
+    mint(),
+    mint(),
+    mint(),
+    mint(),
+    mint({ sub: 'mallory' }),
+    mint({ sub: '' }),
+    'junk',
+    null,
+  );
   let passed = 0;
   await fc.assert(
     fc.asyncProperty(
-      fc.array(line, { maxLength: 4 }),
+      fc.array(line, { maxLength: 2 }),
       method,
       suffix,
       token,
