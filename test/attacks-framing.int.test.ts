@@ -93,8 +93,8 @@ t.test('B15 an upgrade with a body: refused, for its bytes would be read as two 
   const stranger = requestText('/upgrade/echo', {
     token: null,
     method: 'POST',
+    // The body stays out: with it in the same packet node:http would hand over a plain socket.
     lines: [...SPDY, 'Content-Length: 5'],
-    body: 'hello',
   });
   t.equal(statusOf(await exchange(relayed, stranger)), 401, 'without a token as well: the relay lives on');
   const link = stranger
