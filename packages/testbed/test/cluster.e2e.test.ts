@@ -166,8 +166,8 @@ t.test('attach reads and writes the main process', async (t) => {
     const command = ['sh', '-c', 'read line; echo got $line; exit 9'];
     await apply(pod, { command, stdin: true, stdinOnce: true }, { restartPolicy: 'Never' });
     await ok('wait', `pod/${pod}`, '--for=condition=Ready', '--timeout=60s');
-    const { stdout } = await kubectl(config, ['attach', '-i', pod], { env, input: 'word\n' });
-    t.equal(stdout, 'got word\n', name);
+    const attached = await kubectl(config, ['attach', '-i', pod], { env, input: 'word\n' });
+    t.match(attached, { stdout: 'got word\n', code: 0 }, name);
     await ok('wait', `pod/${pod}`, '--for=jsonpath={.status.phase}=Failed', '--timeout=20s');
     const code = await ok(
       'get',

@@ -58,7 +58,7 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener, cfg ServerConfi
 		<-ctx.Done()
 		_ = server.Close()
 	}()
-	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.ServeTLS(lingeringListener{listener}, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
