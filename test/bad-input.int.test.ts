@@ -35,9 +35,13 @@ async function service(
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  // A service that goes on where it should end must not outlive a test that ran out of time.
+  const kill = (): boolean => child.kill('SIGKILL');
+  process.once('exit', kill);
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  process.off('exit', kill);
   return { code, stderr };
 }
 

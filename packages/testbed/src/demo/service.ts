@@ -23,13 +23,17 @@ export class Service {
     const file = join(dir, `${name}.yaml`);
     writeFileSync(file, stringify(config), { mode: 0o600 });
     const out = openSync(this.#log, 'w');
-    this.#child = spawn(process.execPath, [join(ROOT, `services/${main}/src/main.ts`), '--config', file], {
-      stdio: ['ignore', out, out],
-      // Ctrl+C in the terminal is for the demo, which then stops what it started, in order.
-      detached: true,
-    });
-    // Whatever ends the demo, its services end with it.
-    process.once('exit', () => this.#child.kill('SIGKILL'));
+    const lifeline = new URL('lifeline.ts', import.meta.url).href;
+    this.#child = spawn(
+      process.execPath,
+      ['--import', lifeline, join(ROOT, `services/${main}/src/main.ts`), '--config', file],
+      {
+        stdio: ['pipe', out, out],
+        // Ctrl+C in the terminal is for the demo, which then stops what it started, in order.
+        detached: true,
+      },
+    );
+    this.#child.stdin?.on('error', () => {});
   }
 
   get pid(): number {
