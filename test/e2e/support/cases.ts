@@ -205,7 +205,6 @@ export async function watch(t: Asserts, pair: Pair, binary: string): Promise<voi
     const lines: string[] = [];
     for await (const line of createInterface({ input: child.stdout as Readable })) {
       lines.push(line.replaceAll(/\s+/g, ' '));
-      if (lines.length <= 1) continue;
       const step = steps.shift();
       if (step === undefined) break;
       await lane.ok(step);
@@ -247,10 +246,15 @@ export async function portForward(
   }
 }
 
-/** kubectl's own proxy, and a GET, a POST and an error through it. */
+/**
+ * kubectl's own proxy, and a GET, a POST and an error through it. Without --append-server-path kubectl drops the path of
+ * its server, whatever the server.
+ */
 export async function proxy(t: Asserts, pair: Pair, binary: string): Promise<void> {
   const answers = await pair.both(async (lane) => {
-    const child = await spawnKubectl(lane.side.kubeconfig, ['proxy', '--port=0'], { binary });
+    const child = await spawnKubectl(lane.side.kubeconfig, ['proxy', '--port=0', '--append-server-path'], {
+      binary,
+    });
     const port = await portOf(child.stdout as Readable);
     const ask = async (path: string, body?: object) => {
       const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };

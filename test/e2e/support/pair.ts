@@ -146,7 +146,8 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{64}\b/g, 'ID'],
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| [+-]\d{4})?/g, 'TIME'],
   [/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, 'TIME'],
-  [/(resourceVersion"?: "?)\d+/g, '$1VERSION'],
+  [/(resourceVersion"?: ?"?)\d+/g, '$1VERSION'],
+  [/("continue":")[^"]+/g, '$1TOKEN'],
   [/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1'],
   [/\b(\d+[dhms]){1,2}\b/g, 'AGE'],
   [/ {2,}/g, '  '], // widths of columns follow from what was in them
