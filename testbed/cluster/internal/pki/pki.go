@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -22,7 +21,6 @@ import (
 const (
 	KubeletClient = "kube-apiserver-kubelet-client"
 	lifetime      = 10 * 365 * 24 * time.Hour
-	rsaBits       = 2048 // for service account tokens, which are RS256 as in clusters made by kubeadm
 )
 
 type authority struct {
@@ -141,26 +139,6 @@ func (m *maker) issue(l leaf) (cert, key []byte, err error) {
 	}
 	key, err = encodeKey(private)
 	return cert, key, err
-}
-
-func (m *maker) serviceAccountKey() error {
-	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
-	if err != nil {
-		return err
-	}
-	private, err := encodeKey(key)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		return err
-	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	if err := m.write("service-account.key", private, 0o600); err != nil {
-		return err
-	}
-	return m.write("service-account.pub", public, 0o644)
 }
 
 func (m *maker) writePair(file string, cert []byte, key crypto.Signer) error {
