@@ -11,10 +11,10 @@ import { configMap } from './support/objects.ts';
 import { startEndToEnd } from './support/stage.ts';
 
 const KUBECTLS = 200;
-/** kubectls at once: each takes some 60 MB and most of a core while it starts. */
+/** kubectls at once, for the memory of small machines. */
 const KUBECTLS_AT_ONCE = 40;
 const WATCHES = 500;
-/** Watches that begin at once: the API server queues and then refuses what begins beyond its own share. */
+/** Watches that begin at once; all of them are then open together. */
 const WATCHES_AT_ONCE = 50;
 const SMALL_GETS = 200;
 const LIST_MAPS = 40;

@@ -75,7 +75,7 @@ export async function discovery(t: Asserts, pair: Pair, isWhole: boolean): Promi
   await pair.compare(t, 'top', ['top', 'pods'], { code: 1 });
   await pair.compare(t, 'top nodes', ['top', 'nodes'], { code: 1 });
   await pair.compare(t, 'get namespaces', ['get', 'namespace', 'default', 'kube-system', '-o', 'yaml']);
-  await pair.compare(t, 'describe node', ['get', 'nodes', '-o', 'wide']);
+  await pair.compare(t, 'get nodes wide', ['get', 'nodes', '-o', 'wide']);
 }
 
 /** Paths as someone may type them, below the API server's URL. */
