@@ -47,6 +47,8 @@ export function checkTarget(target: string): void {
   if (/[^!-~\u0080-\u00ff]/.test(target)) throw bad('it has a space or control character');
   const query = target.indexOf('?');
   const path = query < 0 ? target : target.slice(0, query);
+  // A request target has no fragment (RFC 9112 section 3.2); where one begins, two readers of the path may disagree.
+  if (path.includes('#')) throw bad('it has a fragment');
   if (path.includes('\\')) throw bad('it has a backslash');
   if (hasDotSegment(path)) throw bad('it has a "." or ".." segment');
 }

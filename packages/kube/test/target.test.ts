@@ -88,6 +88,8 @@ t.test('C21: dot segments in any coding, backslashes and control characters are 
     '/a%2f..%2fb',
     '/a/..%2Fb',
     '/a\\b',
+    '/a#b',
+    '/..#',
     '/a\\..\\b',
     '/a b',
     '/a\tb',
