@@ -77,6 +77,8 @@ export function decodeResponseHead(bytes: Buffer): ResponseHead {
   const value = parse(bytes);
   if (!responseHead.Check(value)) throw malformed('response');
   if (value.headers.length % 2 !== 0) throw malformed('response');
+  // The reason phrase goes into a status line: what cannot stand there (CR and LF above all) is left out whole.
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(value.message)) value.message = '';
   return value;
 }
 

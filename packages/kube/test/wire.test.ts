@@ -88,3 +88,10 @@ t.test('the error does not repeat the input, which may hold a token', async (t) 
     t.equal((error as Error).cause, undefined);
   }
 });
+
+t.test('a reason phrase that could split the answer is left out', async (t) => {
+  for (const message of ['x\r\nSet-Cookie: a=b', '\u010d\u010a', 'a\u0000']) {
+    t.equal(decodeResponseHead(encodeResponseHead({ status: 200, message, headers: [] })).message, '');
+  }
+  t.equal(decodeResponseHead(encodeResponseHead({ status: 200, message: 'OK', headers: [] })).message, 'OK');
+});

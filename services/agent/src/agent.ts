@@ -113,12 +113,21 @@ class FactsPublisher {
   }
 
   publishTo(link: Link): void {
-    if (this.#facts) link.sendInfo(this.#facts);
+    if (this.#facts) this.#send(link, this.#facts);
     void this.#refresh(link);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Facts that a link cannot take are no reason to lose it. */
+  #send(link: Link, facts: ClusterFacts): void {
+    try {
+      link.sendInfo(facts);
+    } catch (error) {
+      this.#log.warn({ link: link.id, error: (error as Error).message }, "cannot send the cluster's facts");
+    }
   }
 
   async #refresh(newLink?: Link): Promise<void> {
@@ -136,6 +145,6 @@ class FactsPublisher {
     this.#facts = facts;
     const links = new Set(this.#links());
     if (newLink) links.add(newLink);
-    for (const link of links) if ((changed || link === newLink) && !link.closed) link.sendInfo(facts);
+    for (const link of links) if ((changed || link === newLink) && !link.closed) this.#send(link, facts);
   }
 }

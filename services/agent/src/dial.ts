@@ -9,7 +9,7 @@ import {
   signLink,
   type AgentKey,
 } from '@fairlead/enrolment';
-import { dialWebSocket, Link, wsTransport, type LinkOptions } from '@fairlead/tunnel';
+import { dialWebSocket, Link, wsTransport, type LinkOptions, type MessageTransport } from '@fairlead/tunnel';
 import { AgentError } from './errors.ts';
 import { unreachable } from './enrol.ts';
 
@@ -40,26 +40,29 @@ export async function dialLink(options: DialOptions, link: LinkOptions): Promise
     throw unreachable(options.relayUrl, cause as Error);
   }
   try {
-    await prove(socket, options);
-    return await Link.connect(wsTransport(socket), link);
+    return await Link.connect(await prove(socket, options), link);
   } catch (error) {
     socket.terminate();
     throw error instanceof AgentError ? error : unreachable(options.relayUrl, error as Error);
   }
 }
 
-async function prove(socket: Socket, { key, relayUrl, instance }: DialOptions): Promise<void> {
+/** Resolves the tunnel's transport, made in the very turn of the last text message: binary ones may follow in the same packet. */
+async function prove(socket: Socket, { key, relayUrl, instance }: DialOptions): Promise<MessageTransport> {
   const audience = audienceOf(relayUrl);
-  const { nonce } = parseChallenge(await nextText(socket));
+  const { nonce } = await nextText(socket, parseChallenge);
   const { keyId } = key;
   const signature = signLink(key, { nonce, keyId, instance, audience });
-  const answer = nextText(socket);
+  const answer = nextText(socket, (text) => {
+    parseAccepted(text);
+    return wsTransport(socket);
+  });
   socket.send(JSON.stringify({ type: 'proof', keyId, instance, audience, signature }));
-  parseAccepted(await answer);
+  return await answer;
 }
 
-/** The next text message, or an AgentError when the relay closes or stays silent. */
-function nextText(socket: Socket): Promise<string> {
+/** What `read` makes of the next text message, at once; or an AgentError when the relay closes or stays silent. */
+function nextText<T>(socket: Socket, read: (text: string) => T): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => done(new AgentError('ERR_AGENT_RELAY_UNREACHABLE', 'the relay is silent', { retry: true })),
@@ -68,7 +71,14 @@ function nextText(socket: Socket): Promise<string> {
     const onMessage = (data: Buffer, isBinary: boolean): void => {
       if (isBinary || data.length > MAX_HANDSHAKE_BYTES) {
         done(new AgentError('ERR_AGENT_RELAY_UNREACHABLE', 'what answers at relay.url is no Fairlead relay'));
-      } else done(undefined, data.toString());
+      } else {
+        forget();
+        try {
+          resolve(read(data.toString()));
+        } catch (error) {
+          reject(error as Error);
+        }
+      }
     };
     const onClose = (code: number, reason: Buffer): void => {
       const refusedForGood = code === CLOSE_REFUSED;
@@ -81,13 +91,15 @@ function nextText(socket: Socket): Promise<string> {
     };
     const onError = (error: Error): void =>
       done(new AgentError('ERR_AGENT_RELAY_UNREACHABLE', error.message, { retry: true }));
-    const done = (error: AgentError | undefined, text = ''): void => {
+    const forget = (): void => {
       clearTimeout(timer);
       socket.off('message', onMessage);
       socket.off('close', onClose);
       socket.off('error', onError);
-      if (error) reject(error);
-      else resolve(text);
+    };
+    const done = (error: AgentError): void => {
+      forget();
+      reject(error);
     };
     socket.on('message', onMessage);
     socket.on('close', onClose);

@@ -1,9 +1,10 @@
 /** Agents' links: proof of possession, then a tunnel that is found by its cluster's name. */
 
 import { randomBytes } from 'node:crypto';
-import type { LinkTable, Registry } from '@fairlead/directory';
+import type { AgentKeyRecord, LinkTable, Registry } from '@fairlead/directory';
 import {
   CLOSE_REFUSED,
+  EnrolmentError,
   MAX_HANDSHAKE_BYTES,
   parseClusterFacts,
   parseProof,
@@ -53,18 +54,18 @@ export class AgentLinks {
     socket.once('close', () => clearTimeout(timer));
     socket.once('message', (data: Buffer, isBinary: boolean) => {
       clearTimeout(timer);
-      const cluster = this.#prove(socket, nonce, isBinary ? undefined : data);
-      if (cluster === undefined) return;
-      this.#open(socket, cluster).catch((error: unknown) => {
-        this.#options.log.warn({ cluster, error: (error as Error).message }, 'link failed');
+      const key = this.#prove(socket, nonce, isBinary ? undefined : data);
+      if (key === undefined) return;
+      this.#open(socket, key).catch((error: unknown) => {
+        this.#options.log.warn({ cluster: key.cluster, error: (error as Error).message }, 'link failed');
         socket.terminate();
       });
     });
     socket.send(JSON.stringify({ type: 'challenge', nonce, relay: this.#options.software }));
   }
 
-  /** The cluster that this agent has proved to speak for; otherwise the socket is closed with the reason. */
-  #prove(socket: WebSocket, nonce: string, data: Buffer | undefined): string | undefined {
+  /** The key that this agent has proved to hold; otherwise the socket is closed with the reason. */
+  #prove(socket: WebSocket, nonce: string, data: Buffer | undefined): AgentKeyRecord | undefined {
     const { registry, isOwnHost, log } = this.#options;
     const refuse = (why: string): undefined => {
       log.warn({ why }, 'link refused');
@@ -82,13 +83,24 @@ export class AgentLinks {
       if (!verifyLink(key.publicKey, { nonce, keyId, instance, audience }, signature)) {
         return refuse('the proof of possession does not hold');
       }
-      return key.cluster;
-    } catch {
-      return refuse('the proof is malformed');
+      return key;
+    } catch (error) {
+      if (error instanceof EnrolmentError) return refuse('the proof is malformed');
+      // Not the agent's fault (storage): it may come back, so this is no refusal for good.
+      log.error({ error: (error as Error).message }, 'cannot check a proof');
+      socket.close(1011, 'the relay cannot check the proof now');
+      return undefined;
     }
   }
 
-  async #open(socket: WebSocket, cluster: string): Promise<void> {
+  /** Whether a key that has proved itself is still what it was: clusters and keys go while a link comes up. */
+  #stillEnrolled({ keyId, cluster }: AgentKeyRecord): boolean {
+    const key = this.#options.registry.agentKey(keyId);
+    return key !== undefined && !key.revoked && key.cluster === cluster;
+  }
+
+  async #open(socket: WebSocket, key: AgentKeyRecord): Promise<void> {
+    const { cluster } = key;
     const { links, budget, software, log } = this.#options;
     socket.send(JSON.stringify({ type: 'accepted', cluster }));
     let link: Link | undefined;
@@ -96,7 +108,9 @@ export class AgentLinks {
       role: 'acceptor',
       software,
       budget,
-      onInfo: (info) => this.#takeFacts(cluster, info),
+      onInfo: (info) => {
+        if (this.#stillEnrolled(key)) this.#takeFacts(cluster, info);
+      },
       onClose: (end) => {
         if (link) links.remove(cluster, link);
         if (links.count(cluster) === 0) this.#facts.delete(cluster);
@@ -104,6 +118,10 @@ export class AgentLinks {
       },
     });
     if (link.closed) return;
+    if (!this.#stillEnrolled(key)) {
+      link.terminate('the agent key is not enrolled any more');
+      return;
+    }
     links.add(cluster, link);
     log.info({ cluster, link: link.id, agent: link.peer.software }, 'link up');
   }

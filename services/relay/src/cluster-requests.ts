@@ -1,7 +1,7 @@
 /** Takes requests for clusters from the HTTP server: admits, forwards or upgrades them, and answers what is refused. */
 
 import { randomFillSync } from 'node:crypto';
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import { ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { refusalHeaders, statusBody, toRefusal, upgradeHeaders, type Refusal } from '@fairlead/kube';
 import type { Logger } from 'pino';
@@ -41,6 +41,9 @@ export class ClusterRequests {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
+    // Node gives `drain` to the responses of its own parser only.
+    const drain = (): void => void response.emit('drain');
+    socket.on('drain', drain);
     // Without an upgrade this connection has no parser any more: after the answer it ends.
     response.once('finish', () => socket.destroySoon());
     // Half-open is for what is upgraded: before that, a caller that has ended is gone.
@@ -49,7 +52,7 @@ export class ClusterRequests {
     socket.read(0);
     const exchange = new Exchange(this.#options, request, response);
     exchange.run((admitted) =>
-      exchange.forward(admitted, { sendContinue: false, upgrade: { socket, first, gone } }),
+      exchange.forward(admitted, { sendContinue: false, upgrade: { socket, first, gone, drain } }),
     );
   }
 }
@@ -93,7 +96,10 @@ class Exchange {
     {
       sendContinue,
       upgrade,
-    }: { sendContinue: boolean; upgrade?: { socket: Socket; first: Buffer; gone: () => void } },
+    }: {
+      sendContinue: boolean;
+      upgrade?: { socket: Socket; first: Buffer; gone: () => void; drain: () => void };
+    },
   ): void {
     let answered: Refusal | undefined;
     forward(admitted, this.#request, this.#response, {
@@ -112,6 +118,7 @@ class Exchange {
         : {
             upgraded: (stream, status, message, headers) => {
               upgrade.socket.off('end', upgrade.gone);
+              upgrade.socket.off('drain', upgrade.drain);
               this.#response.detachSocket(upgrade.socket);
               const all = [...headers, ...upgradeHeaders(admitted.head.upgrade ?? 'websocket')];
               splice(stream, upgrade.socket, { status, message, headers: all }, upgrade.first);
@@ -137,7 +144,11 @@ class Exchange {
     const body = statusBody(refusal, this.#id);
     // A body that was not read would be taken for the next request's head.
     if (!this.#request.complete) response.shouldKeepAlive = false;
-    response.writeHead(refusal.status, refusalHeaders(refusal, body.length));
+    response.writeHead(
+      refusal.status,
+      STATUS_CODES[refusal.status] ?? '',
+      refusalHeaders(refusal, body.length),
+    );
     response.end(body);
   }
 

@@ -156,6 +156,8 @@ class Answer implements StreamHandler {
     }
     const response = this.#response;
     response.sendDate = false;
+    // Bytes beyond or short of the stated length would be read as another answer on this connection.
+    response.strictContentLength = true;
     response.writeHead(status, message, forwarded);
     // Corked for this turn, a small answer leaves as one write; a watch's head leaves at once all the same.
     response.cork();
@@ -166,6 +168,8 @@ class Answer implements StreamHandler {
   }
 
   data(chunk: Buffer): void {
+    // Node would make up a 200 for a body without a head.
+    if (this.#status === undefined) throw new KubeError('ERR_KUBE_RESPONSE', 'it has a body and no head');
     if (this.#response.write(chunk)) this.#stream?.consumed(chunk.length);
     else this.#owed += chunk.length;
   }
@@ -175,9 +179,19 @@ class Answer implements StreamHandler {
       this.#options.refused(refuse('ERR_BAD_RESPONSE', { cluster: this.#admitted.cluster }));
     } else this.#response.end();
     this.#finish(undefined);
-    // A refused upgrade, or an upload that was answered early: our half has no taker any more.
-    if (this.#stream && !this.#stream.closed) this.#stream.reset(ResetCode.CANCEL, 'answered');
+    this.#settle();
     this.onEnd?.();
+  }
+
+  /** After a whole answer: what the response holds counts as taken, since no `drain` follows its end. */
+  #settle(): void {
+    const stream = this.#stream;
+    if (!stream || stream.closed) return;
+    const bytes = this.#owed;
+    this.#owed = 0;
+    if (bytes > 0) stream.consumed(bytes);
+    // A refused upgrade, or an upload that was answered early: our half has no taker any more.
+    if (!stream.sending.endQueued) stream.reset(ResetCode.CANCEL, 'answered');
   }
 
   reset(code: number, message: string): void {

@@ -10,6 +10,10 @@ export function splice(
   head: { status: number; message: string; headers: string[] },
   first: Buffer,
 ): void {
+  if (socket.destroyed) {
+    stream.reset(ResetCode.CANCEL, 'the caller went away');
+    return;
+  }
   socket.setNoDelay(true);
   socket.setTimeout(0);
   let owed = 0;
@@ -36,8 +40,12 @@ export function splice(
     if (!stream.closed) stream.end();
   });
   socket.once('close', () => {
-    if (!stream.closed && !socket.readableEnded) stream.reset(ResetCode.CANCEL, 'the caller went away');
-    else if (!stream.closed && socket.errored) stream.reset(ResetCode.CANCEL, 'the connection broke');
+    const bytes = owed;
+    owed = 0;
+    if (stream.closed) return;
+    if (!socket.readableEnded || !socket.writableFinished || socket.errored) {
+      stream.reset(ResetCode.CANCEL, 'the caller went away');
+    } else if (bytes > 0) stream.consumed(bytes); // no `drain` follows the end of a socket
   });
   socket.resume();
 }
