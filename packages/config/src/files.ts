@@ -20,6 +20,3 @@ export function readText(path: string, what: string): string {
     throw new ConfigError('ERR_CONFIG_FILE_UNREADABLE', [{ key: what, problem }], { cause: error });
   }
 }
-
-/** The seam's name for readText. */
-export const readFileOrExplain: typeof readText = readText;

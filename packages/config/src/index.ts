@@ -3,7 +3,7 @@ export { ConfigError } from './errors.ts';
 export type { ConfigErrorCode, ConfigProblem } from './errors.ts';
 export { envName } from './env.ts';
 export type { Environment } from './env.ts';
-export { readFileOrExplain, readText } from './files.ts';
+export { readText } from './files.ts';
 export { loadConfig } from './load.ts';
 export type { LoadOptions } from './load.ts';
 export { describeKeys } from './schema.ts';
